@@ -1,0 +1,45 @@
+# Every target works in a fresh checkout: it first makes .venv, once.
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+INSTALLED := $(VENV)/installed
+# One thread a process: the tests already run one process a core.
+ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
+
+.PHONY: help setup demo test check-slow
+help:
+	@echo "make demo        fit a small real table, draw a synthetic one, compare them (demo/)"
+	@echo "make test        everything a change must pass: style, types, layers, tests"
+	@echo "make check-slow  the tests that 'make test' leaves out"
+	@echo "make setup       only the environment, in $(VENV)"
+
+setup: $(INSTALLED)
+
+# torch goes first and alone: the constraints then describe what is installed already.
+$(INSTALLED): pyproject.toml constraints.txt
+	@command -v $(PYTHON) >/dev/null || { \
+	  echo "There is no $(PYTHON) here; llmsynth needs Python 3.11 or newer." >&2; exit 1; }
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || { \
+	  echo "llmsynth needs Python 3.11 or newer; $(PYTHON) is `$(PYTHON) --version 2>&1`." >&2; \
+	  echo "Name another one: make setup PYTHON=python3.12" >&2; exit 1; }
+	@$(PYTHON) -c 'import ensurepip, venv' 2>/dev/null || { \
+	  echo "$(PYTHON) cannot make an environment: its venv or ensurepip module is missing." >&2; \
+	  echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
+	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
+	$(BIN)/pip install "$$(grep '^torch==' constraints.txt)" -c constraints.txt
+	$(BIN)/pip install -e ".[train,eval,dev]" -c constraints.txt
+	touch $(INSTALLED)
+
+demo: setup
+	$(BIN)/llmsynth demo --out demo
+
+# The tests go by file, so that a fixture that trains a model is made once; a run of 15 minutes fails.
+test: setup
+	$(BIN)/ruff check
+	$(BIN)/ruff format --check
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(ONE_THREAD) $(BIN)/pytest -m "not slow" -n auto --dist loadfile --session-timeout 900
+
+check-slow: setup
+	$(BIN)/pytest -m slow --timeout 1800

@@ -1,0 +1,52 @@
+"""Fits this project's synthesizer with its default settings, and draws rows."""
+
+from __future__ import annotations
+
+from importlib.metadata import PackageNotFoundError, version
+
+import torch
+from contract import Request, Stopwatch, read_request, write_timing
+
+from llmsynth import Synthesizer
+from llmsynth.tables import read_table, write_table
+
+
+def settings_of(request: Request) -> dict[str, object]:
+    """The settings that the request names; all others keep their defaults."""
+    if request.epochs is not None:
+        raise SystemExit("llmsynth is limited by --max-minutes; it takes no --epochs.")
+    given = {"target": request.target, "max_minutes": request.max_minutes}
+    return {name: value for name, value in given.items() if value is not None}
+
+
+def installed_version() -> str:
+    """Version of the installed distribution, or `checkout` where it only lies on the path."""
+    try:
+        return f"llmsynth {version('llmsynth')}"
+    except PackageNotFoundError:
+        return "llmsynth checkout"
+
+
+def main() -> None:
+    """Fit, then sample; a stopwatch of the synthesizer's own is not used."""
+    request = read_request()
+    table = read_table(request.train)
+    settings = settings_of(request)
+    watch = Stopwatch()
+    synthesizer = Synthesizer(seed=request.seed, **settings)
+    with watch.stage("fit"):
+        synthesizer.fit(table)
+    with watch.stage("sample"):
+        sample = synthesizer.sample(request.rows, seed=request.seed)
+    write_table(sample.table, request.out, schema=synthesizer.schema_)
+    write_timing(
+        request.timing,
+        watch,
+        version=installed_version(),
+        threads=torch.get_num_threads(),
+        settings=settings,
+    )
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,87 @@
+"""A table as one float matrix: numbers as they are, categories as codes shared by all tables."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Mapping
+from dataclasses import dataclass
+
+import numpy as np
+import pandas as pd
+from numpy.typing import NDArray
+
+from llmsynth_eval.cells import Floats, numbers, texts
+from llmsynth_eval.input_tables import ColumnPlan
+
+Codes = NDArray[np.int64]
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodedColumn:
+    """What the cells of one matrix column stand for."""
+
+    name: str
+    is_numeric: bool
+    levels: tuple[str | None, ...] = ()
+    """Categories by code, most frequent in train first; None is the missing cell."""
+    date_format: str | None = None
+    """strftime format of a numeric column that holds days or moments, in seconds since 1970."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class CodedTable:
+    """Cells of shape (rows, columns), float64; NaN is a missing number, never a category."""
+
+    columns: tuple[CodedColumn, ...]
+    cells: Floats
+
+    @property
+    def num_rows(self) -> int:
+        return int(self.cells.shape[0])
+
+    def index(self, name: str) -> int:
+        """Position of a column."""
+        return [column.name for column in self.columns].index(name)
+
+    def take(self, rows: NDArray[np.bool_] | Codes) -> CodedTable:
+        """The table's chosen rows."""
+        return CodedTable(columns=self.columns, cells=self.cells[rows])
+
+    def sample(self, num_rows: int, rng: np.random.Generator) -> CodedTable:
+        """At most `num_rows` rows, drawn without replacement and kept in order."""
+        if self.num_rows <= num_rows:
+            return self
+        return self.take(np.sort(rng.choice(self.num_rows, size=num_rows, replace=False)))
+
+
+def encode(frames: Mapping[str, pd.DataFrame], plan: ColumnPlan) -> dict[str, CodedTable]:
+    """Encode tables of the same columns under shared codes; `frames` must hold `train`.
+
+    Raises:
+        TableError: a cell of a numeric column is not a finite number.
+    """
+    columns: list[CodedColumn] = []
+    cells: dict[str, list[Floats]] = {role: [] for role in frames}
+    for name in plan.names:
+        if name in plan.numeric:
+            date_format = plan.date_formats.get(name)
+            columns.append(CodedColumn(name=name, is_numeric=True, date_format=date_format))
+            for role, frame in frames.items():
+                cells[role].append(numbers(frame[name], table=role, date_format=date_format))
+        else:
+            words = {role: texts(frame[name]) for role, frame in frames.items()}
+            levels = _levels(words)
+            columns.append(CodedColumn(name=name, is_numeric=False, levels=levels))
+            code = {level: float(number) for number, level in enumerate(levels)}
+            for role, column in words.items():
+                cells[role].append(np.array([code[word] for word in column], dtype=np.float64))
+    return {
+        role: CodedTable(columns=tuple(columns), cells=np.column_stack(parts))
+        for role, parts in cells.items()
+    }
+
+
+def _levels(words: Mapping[str, NDArray[np.object_]]) -> tuple[str | None, ...]:
+    frequency: Counter[str | None] = Counter(words["train"])
+    everywhere = set().union(*(set(column) for column in words.values()))
+    return tuple(sorted(everywhere, key=lambda level: (-frequency[level], level or "")))

@@ -1,0 +1,55 @@
+"""DCR share: are synthetic rows nearer to the rows the model saw than to rows it did not?"""
+
+from __future__ import annotations
+
+from typing import ClassVar
+
+import numpy as np
+
+from llmsynth_eval.figure import Figure, Goal
+from llmsynth_eval.intervals import wilson
+from llmsynth_eval.metric import Comparison, Measurement
+from llmsynth_eval.nearest import Space, nearest_distances
+
+TIE = 1e-9
+
+
+class DcrShare:
+    """Share of synthetic rows whose nearest record in train is nearer than in the holdout.
+
+    Train and holdout are cut to equal size; a tie counts half; the interval is Wilson's. The
+    floor is .5 by definition. The share has little power (n rows detect a copied fraction of
+    about 1.96 / sqrt(n)), so it is shown beside the count of exact copies.
+    """
+
+    name: ClassVar[str] = "dcr_share"
+    goal: ClassVar[Goal] = "half"
+    range: ClassVar[tuple[float, float]] = (0.0, 1.0)
+
+    def compute(self, comparison: Comparison) -> Measurement:
+        size = min(comparison.train.num_rows, comparison.holdout.num_rows)
+        rng = np.random.default_rng(comparison.seed)
+        space = Space(comparison.train)
+        rows = space.place(comparison.synthetic)
+        to_train = nearest_distances(rows, space.place(comparison.train.sample(size, rng)))
+        to_holdout = nearest_distances(rows, space.place(comparison.holdout.sample(size, rng)))
+        tied = np.abs(to_train - to_holdout) <= TIE * to_holdout
+        nearer = (to_train < to_holdout) & ~tied
+        successes = float(nearer.sum() + tied.sum() / 2)
+        num_rows = comparison.synthetic.num_rows
+        figure = Figure(
+            name=self.name,
+            title="DCR share",
+            value=successes / num_rows,
+            interval=wilson(successes, num_rows),
+            floor=0.5 if comparison.with_floor else None,
+            goal=self.goal,
+            meaning="Share of synthetic rows nearer to a train row than to an unseen real row.",
+        )
+        counts = {
+            "synthetic rows measured for the DCR share": num_rows,
+            "rows in each DCR reference": size,
+            "synthetic rows nearer to train": int(nearer.sum()),
+            "synthetic rows as near to both": int(tied.sum()),
+        }
+        return Measurement(figures=(figure,), counts=counts)

@@ -1,0 +1,51 @@
+"""The names a user needs; each is loaded on first use, so `import llmsynth` stays light."""
+
+from __future__ import annotations
+
+from importlib import import_module
+from typing import TYPE_CHECKING
+
+if TYPE_CHECKING:
+    from llmsynth import demo_tables
+    from llmsynth.errors import LlmsynthError
+    from llmsynth.schema import TableSchema, infer_schema
+    from llmsynth.synthesizers import Synthesizer
+    from llmsynth.tables import read_table, write_table
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "LlmsynthError",
+    "Synthesizer",
+    "TableSchema",
+    "__version__",
+    "demo_tables",
+    "infer_schema",
+    "read_table",
+    "write_table",
+]
+
+_HOMES = {
+    "LlmsynthError": "llmsynth.errors",
+    "Synthesizer": "llmsynth.synthesizers",
+    "TableSchema": "llmsynth.schema",
+    "infer_schema": "llmsynth.schema",
+    "read_table": "llmsynth.tables",
+    "write_table": "llmsynth.tables",
+}
+
+if not TYPE_CHECKING:  # a type checker that saw this would accept any misspelt name
+
+    def __getattr__(name: str) -> object:
+        """Load a public name from its home on first use (PEP 562)."""
+        if name == "demo_tables":
+            return import_module("llmsynth.demo_tables")
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        value = getattr(import_module(_HOMES[name]), name)
+        globals()[name] = value
+        return value
+
+
+def __dir__() -> list[str]:
+    return sorted(__all__)

@@ -1,0 +1,112 @@
+"""A fitted model on disk: safetensors and JSON, nothing that can execute, no raw rows."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from safetensors import SafetensorError
+from safetensors.torch import load_file, save_file
+
+from llmsynth.errors import BundleError
+from llmsynth.schema.table_schema import TableSchema
+
+FORMAT = "llmsynth-bundle-1"
+_TENSORS, _CONFIG, _TOKENIZER = "model.safetensors", "config.json", "tokenizer.json"
+_SCHEMA, _PROVENANCE = "schema.json", "provenance.json"
+
+
+@dataclass(frozen=True, kw_only=True)
+class Bundle:
+    """The five files of a fitted synthesizer, in memory.
+
+    config: the model's configuration, with what the sampler needs under `llmsynth`.
+    vocabulary: one readable name per token, in token order.
+    provenance: data hash, row count, versions, settings, seed, what was protected, training record.
+    """
+
+    tensors: Mapping[str, torch.Tensor]
+    config: Mapping[str, object]
+    vocabulary: list[str]
+    schema: TableSchema
+    provenance: Mapping[str, object] = field(default_factory=dict)
+
+    def save(self, folder: Path) -> None:
+        """Write the files into `folder`, making it where needed."""
+        folder.mkdir(parents=True, exist_ok=True)
+        save_file(dict(self.tensors), folder / _TENSORS, metadata={"format": "pt"})
+        self._write(folder / _CONFIG, dict(self.config))
+        self._write(folder / _TOKENIZER, _tokenizer(self.vocabulary))
+        (folder / _SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
+        self._write(folder / _PROVENANCE, {"format": FORMAT, **self.provenance})
+
+    @staticmethod
+    def _write(path: Path, data: Mapping[str, object]) -> None:
+        text = json.dumps(data, indent=2, ensure_ascii=False)
+        path.write_text(text + "\n", encoding="utf-8")
+
+    @classmethod
+    def load(cls, folder: Path) -> Bundle:
+        """Read the files back.
+
+        Raises:
+            BundleError: a file is missing, broken, or of another format.
+        """
+        for name in (_TENSORS, _CONFIG, _TOKENIZER, _SCHEMA, _PROVENANCE):
+            if not (folder / name).is_file():
+                raise BundleError(
+                    f"{folder} is not a saved synthesizer: {name} is missing.",
+                    hint="Give the folder that `llmsynth fit --out` wrote.",
+                )
+        provenance = _read(folder / _PROVENANCE)
+        if provenance.pop("format", None) != FORMAT:
+            raise BundleError(f"{folder / _PROVENANCE}: expected format {FORMAT!r}.")
+        try:
+            tensors = load_file(folder / _TENSORS)
+        except (SafetensorError, OSError) as error:
+            raise BundleError(f"{folder / _TENSORS} cannot be read: {error}.") from error
+        return cls(
+            tensors=tensors,
+            config=_read(folder / _CONFIG),
+            vocabulary=[],
+            schema=TableSchema.read(folder / _SCHEMA),
+            provenance=provenance,
+        )
+
+
+def _read(path: Path) -> dict[str, object]:
+    try:
+        data = json.loads(path.read_text(encoding="utf-8"))
+    except (OSError, UnicodeDecodeError, json.JSONDecodeError) as error:
+        raise BundleError(f"{path} cannot be read: {error}.") from error
+    if not isinstance(data, dict):
+        raise BundleError(f"{path}: expected a JSON object.")
+    return data
+
+
+def _tokenizer(vocabulary: list[str]) -> dict[str, object]:
+    """The vocabulary as a `tokenizers` word-level file, pieces split at line breaks."""
+    names = [*vocabulary, "<row>"]
+    return {
+        "version": "1.0",
+        "truncation": None,
+        "padding": None,
+        "added_tokens": [],
+        "normalizer": None,
+        "pre_tokenizer": {
+            "type": "Split",
+            "pattern": {"String": "\n"},
+            "behavior": "Removed",
+            "invert": False,
+        },
+        "post_processor": None,
+        "decoder": None,
+        "model": {
+            "type": "WordLevel",
+            "vocab": {name: index for index, name in enumerate(names)},
+            "unk_token": "<row>",
+        },
+    }

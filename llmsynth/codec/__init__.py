@@ -1,0 +1,1 @@
+"""The row language: training text, grammar and parser of one schema."""

@@ -1,0 +1,63 @@
+"""Finds the numbers that a table repeats so often that each deserves a token of its own,
+and the last digits that are zero throughout.
+
+Spikes (92% zeros), sentinels (-1 for "never") and rounded measurements are learned exactly this
+way, where bins would smear them.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+
+from llmsynth.codec.number_code import NumberCode
+from llmsynth.schema.columns import NumberColumn
+from llmsynth.schema.table_schema import TableSchema
+
+_MOST_VALUES = 512
+_LEAST_HEAPING = 5.0
+
+
+def with_frequent_values(table: pa.Table, schema: TableSchema, *, least_rows: int = 5) -> TableSchema:
+    """The schema with `frequent` and `trailing_zeros` filled in for every number column that lacks it.
+
+    A value qualifies when at least `least_rows` rows and one row in 2,000 hold it, and when it
+    heaps: it has five times the rows that an even spread over its leading digit group would give
+    it. At most 512 values a column. Columns whose every value is one token are left alone.
+    """
+    for column in schema.columns:
+        if isinstance(column, NumberColumn) and not (column.frequent or column.trailing_zeros):
+            cells = table.column(column.name).combine_chunks().drop_null()
+            column = replace(column, trailing_zeros=_zeros(NumberCode(column), cells))
+            schema = schema.with_column(column)
+            code = NumberCode(column)
+            if len(code.place_sizes) > 1 and len(cells):
+                least = max(least_rows, table.num_rows / 2000)
+                schema = schema.with_column(_filled(code, code.units(cells), least))
+    return schema
+
+
+def _filled(code: NumberCode, units: npt.NDArray[np.generic], least: float) -> NumberColumn:
+    values, inverse, counts = np.unique(units, return_inverse=True, return_counts=True)
+    groups = values // code.tail_unit
+    _, group_of = np.unique(groups, return_inverse=True)
+    rows_in_group = np.bincount(group_of[inverse])
+    heaping = counts * float(code.tail_unit) / rows_in_group[group_of]
+    chosen = np.flatnonzero((counts >= least) & (heaping >= _LEAST_HEAPING))
+    chosen = np.sort(chosen[np.argsort(-counts[chosen], kind="stable")][:_MOST_VALUES])
+    texts = (Decimal(int(value) * 10**code.column.trailing_zeros).scaleb(-code.column.scale) for value in values[chosen])
+    return replace(code.column, frequent=tuple(format(text.normalize(), "f") for text in texts))
+
+
+def _zeros(code: NumberCode, cells: pa.Array) -> int:
+    units = np.unique(code.units(cells))
+    if not units.any():
+        return 0
+    zeros = 0
+    while not (units % 10 ** (zeros + 1)).any():
+        zeros += 1
+    return zeros

@@ -1,0 +1,1 @@
+"""Draws rows from a model."""

@@ -1,0 +1,49 @@
+"""What sampling gives back: rows, and an account of how they came about."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+
+import pandas as pd
+import pyarrow as pa
+
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.tables.pandas_frames import to_pandas
+
+
+@dataclass
+class SampleReport:
+    """Counts and reasons of one sampling run."""
+
+    asked: int = 0
+    rows: int = 0
+    redrawn: int = 0
+    """Rows drawn again because they broke a declared constraint."""
+    dropped: dict[str, int] = field(default_factory=dict)
+    """Rows given up, by reason."""
+    seconds: float = 0.0
+    masked_mass: float = 0.0
+    """Mean probability that the grammar removed per digit group it was measured on."""
+    stopped: str = "complete"
+    """`complete`, `time` or `interrupted`."""
+
+    @property
+    def is_partial(self) -> bool:
+        """Whether fewer rows came than were asked for."""
+        return self.rows < self.asked
+
+
+@dataclass(frozen=True)
+class Sample:
+    """A synthetic table with its report."""
+
+    table: pa.Table
+    schema: TableSchema
+    report: SampleReport
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The rows as a DataFrame; see `llmsynth.tables.to_pandas`."""
+        return to_pandas(self.table, self.schema)
+
+    def __len__(self) -> int:
+        return int(self.table.num_rows)

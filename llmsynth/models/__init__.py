@@ -1,0 +1,1 @@
+"""Transformers, compact and pretrained."""

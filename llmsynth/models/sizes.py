@@ -1,0 +1,45 @@
+"""How large a compact model a table of given size asks for, and how long to train it."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from llmsynth.models.compact import CompactShape
+
+_POSITIONS_PER_STEP = 8192
+"""Most positions of one optimizer step; wide tables take fewer rows, to bound memory."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class Size:
+    """A model's shape and the training that fits it."""
+
+    shape: CompactShape
+    batch_rows: int
+    epochs: float
+
+
+def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -> Size:
+    """The default size for a table.
+
+    Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "Sizes"): more rows
+    carry a wider model, fewer rows more passes; the number of passes falls to a constant, so that
+    the time to fit grows linearly with the rows.
+
+    Args:
+        positions: mean number of modelled tokens a row has.
+    """
+    hidden = 64 if num_rows < 500 else 96 if num_rows < 4000 else 128 if num_rows < 60000 else 192
+    shape = CompactShape(
+        hidden_size=hidden,
+        num_layers=4,
+        num_heads=hidden // 32 if hidden < 128 else hidden // 64,
+        intermediate_size=2 * hidden,
+        place_sizes=place_sizes,
+    )
+    batch = 256 if num_rows >= 8000 else 128 if num_rows >= 3000 else 64
+    batch = min(batch, max(16, num_rows // 8))
+    while batch > 16 and batch * positions > _POSITIONS_PER_STEP:
+        batch //= 2
+    epochs = min(60.0, max(16.0, 16.0 * (16000 / max(num_rows, 1)) ** 0.5))
+    return Size(shape=shape, batch_rows=batch, epochs=epochs)

@@ -1,0 +1,1 @@
+"""What a synthesizer may know of single people."""

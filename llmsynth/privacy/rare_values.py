@@ -1,0 +1,123 @@
+"""Keeps values that few people hold out of what a synthesizer learns and writes.
+
+A category held by fewer rows than a floor is not learned as itself: its cells are left out of their
+rows, so that the model fills them from what remains. Numbers, dates and moments stop at the
+floor-th smallest and largest. This is a release rule, not differential privacy.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
+from decimal import Decimal
+
+import numpy as np
+import numpy.typing as npt
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from llmsynth.schema.columns import (
+    CategoryColumn,
+    Column,
+    DateColumn,
+    DatetimeColumn,
+    NumberColumn,
+)
+from llmsynth.schema.table_schema import TableSchema
+
+DEFAULT_FLOOR = 5
+
+
+@dataclass(frozen=True)
+class Protected:
+    """A table whose rare values are gone, the schema that holds for it, and what was done.
+
+    left_out: per column, bool (rows,): cells that are not to be learned.
+    categories, extremes: per column, how many categories and how many cells were protected.
+    """
+
+    table: pa.Table
+    schema: TableSchema
+    left_out: Mapping[str, npt.NDArray[np.bool_]] = field(default_factory=dict)
+    categories: Mapping[str, int] = field(default_factory=dict)
+    extremes: Mapping[str, int] = field(default_factory=dict)
+
+    def counts(self) -> dict[str, object]:
+        """What was protected, ready for JSON."""
+        return {
+            "categories": dict(self.categories),
+            "cells_left_out": {name: int(mask.sum()) for name, mask in self.left_out.items()},
+            "extreme_cells": dict(self.extremes),
+        }
+
+
+def protect_rare_values(
+    table: pa.Table, schema: TableSchema, *, floor: int = DEFAULT_FLOOR
+) -> Protected:
+    """Apply the rule of the module docstring to every column.
+
+    Args:
+        table: columns as the schema has them, in their storage types.
+        floor: how many rows must hold a category for it to be learned; 1 protects nothing.
+    """
+    left_out: dict[str, npt.NDArray[np.bool_]] = {}
+    categories: dict[str, int] = {}
+    extremes: dict[str, int] = {}
+    for index, column in enumerate(schema.columns):
+        cells = table.column(index).combine_chunks()
+        new: Column = column
+        if isinstance(column, CategoryColumn):
+            new, cells, rare = _without_rare(column, cells, floor)
+            if rare.any():
+                left_out[column.name] = rare
+                assert isinstance(new, CategoryColumn)
+                categories[column.name] = len(column.categories) - len(new.categories)
+        elif isinstance(column, (NumberColumn, DateColumn, DatetimeColumn)):
+            new, cells, clipped = _without_extremes(column, cells, floor)
+            if clipped:
+                extremes[column.name] = clipped
+        schema = schema.with_column(new)
+        table = table.set_column(index, column.name, cells)
+    return Protected(table, schema, left_out, categories, extremes)
+
+
+def _without_rare(
+    column: CategoryColumn, cells: pa.Array, floor: int
+) -> tuple[CategoryColumn, pa.Array, npt.NDArray[np.bool_]]:
+    texts = cells.cast(pa.string())
+    counted = pc.value_counts(texts.drop_null())
+    held = {item["values"]: item["counts"] for item in counted.to_pylist()}
+    kept = tuple(text for text in column.categories if held.get(text, 0) >= floor)
+    if not kept and not column.nullable:
+        column = replace(column, nullable=True)
+    common = pc.is_in(texts, value_set=pa.array(kept, pa.string()))
+    rare = pc.and_not(texts.is_valid(), common).to_numpy(zero_copy_only=False)
+    filler = pa.scalar(kept[0] if kept else None, pa.string()).cast(cells.type)
+    return replace(column, categories=kept), pc.if_else(pa.array(~rare), cells, filler), rare
+
+
+def _without_extremes(
+    column: NumberColumn | DateColumn | DatetimeColumn, cells: pa.Array, floor: int
+) -> tuple[Column, pa.Array, int]:
+    present = cells.drop_null()
+    if not len(present):
+        return column, cells, 0
+    ordered = present.take(pc.sort_indices(present))
+    size = len(ordered)
+    low = ordered[min(floor - 1, (size - 1) // 2)]
+    high = ordered[max(size - floor, size // 2)]
+    outside = pc.or_(pc.less(cells, low), pc.greater(cells, high))
+    clipped = int(pc.sum(outside.fill_null(False)).as_py() or 0)
+    bounded = pc.if_else(pc.less(cells, low), low, pc.if_else(pc.greater(cells, high), high, cells))
+    bounds = {"minimum": _bound_text(column, low), "maximum": _bound_text(column, high)}
+    return replace(column, **bounds), bounded, clipped
+
+
+def _bound_text(column: Column, value: pa.Scalar) -> str:
+    cell = value.as_py()
+    if isinstance(column, NumberColumn):
+        return format(Decimal(str(cell)).normalize(), "f")
+    if isinstance(column, DatetimeColumn):
+        naive = value.cast(pa.timestamp("us", value.type.tz)).cast(pa.int64()).as_py()
+        return str(np.datetime64(naive, "us"))
+    return str(cell)

@@ -1,0 +1,43 @@
+"""What a table may hold: columns, their kinds and bounds, the rules between them, inference."""
+
+from llmsynth.schema.columns import (
+    KINDS,
+    BooleanColumn,
+    CategoryColumn,
+    Column,
+    DateColumn,
+    DatetimeColumn,
+    IdentifierColumn,
+    NumberColumn,
+    TextColumn,
+    column_from_json,
+)
+from llmsynth.schema.constraints import (
+    Constraint,
+    FixedCombinations,
+    Inequality,
+    MissingExactlyWhen,
+    Sum,
+)
+from llmsynth.schema.inference import infer_schema
+from llmsynth.schema.table_schema import TableSchema
+
+__all__ = [
+    "KINDS",
+    "BooleanColumn",
+    "CategoryColumn",
+    "Column",
+    "Constraint",
+    "DateColumn",
+    "DatetimeColumn",
+    "FixedCombinations",
+    "IdentifierColumn",
+    "Inequality",
+    "MissingExactlyWhen",
+    "NumberColumn",
+    "Sum",
+    "TableSchema",
+    "TextColumn",
+    "column_from_json",
+    "infer_schema",
+]

@@ -1,0 +1,160 @@
+"""From a table as it came to what the model learns: schema, protection, codes."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from llmsynth.codec.column_code import SKIPPED, Tokens
+from llmsynth.codec.flat_places import flat_places
+from llmsynth.codec.frequent_values import with_frequent_values
+from llmsynth.codec.row_language import RowLanguage
+from llmsynth.errors import SchemaError, TableError
+from llmsynth.generation.constraints import with_combinations
+from llmsynth.privacy.rare_values import DEFAULT_FLOOR, Protected, protect_rare_values
+from llmsynth.schema.columns import TextColumn
+from llmsynth.schema.inference import infer_schema
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.tables.conforming import conform
+
+_FEWEST_ROWS = 20
+
+
+@dataclass(frozen=True, kw_only=True)
+class Prepared:
+    """A table ready to be learned.
+
+    codes: int32 (rows, places); SKIPPED where nothing is to be learned.
+    """
+
+    language: RowLanguage
+    codes: Tokens
+    flat: frozenset[int]
+    protected: Protected
+    dropped_text: tuple[str, ...]
+    data_hash: str
+
+    @property
+    def learned(self) -> Tokens:
+        """The codes without noise digits; what training sees."""
+        codes = self.codes.copy()
+        codes[:, sorted(self.flat)] = SKIPPED
+        return codes
+
+
+def prepare(
+    table: pa.Table,
+    schema: TableSchema | None,
+    *,
+    target: str | None,
+    keep_rare: bool,
+    drop_text: bool,
+) -> Prepared:
+    """Type, protect and encode a table.
+
+    Raises:
+        TableError: too few rows, or cells the schema cannot hold.
+        SchemaError: free text, which the compact model cannot learn, or an unknown target.
+    """
+    schema = schema or infer_schema(table, target=target)
+    table = conform(table, schema)
+    table, schema, dropped = _without_text(table, schema, drop_text)
+    if target is not None:
+        schema.column(target)
+    fewest = 1 if keep_rare else _FEWEST_ROWS
+    if table.num_rows < fewest:
+        raise TableError(
+            f"The table has {table.num_rows} rows; at least {fewest} are needed to learn from.",
+            hint="Bring more rows, or pass keep_rare (--keep-rare) where no row needs protection.",
+        )
+    data_hash = _hash(table)
+    floor = 1 if keep_rare else DEFAULT_FLOOR
+    protected = protect_rare_values(table, schema, floor=floor)
+    schema = with_combinations(protected.table, protected.schema, floor=floor)
+    language = RowLanguage(with_frequent_values(protected.table, schema, least_rows=floor))
+    if not len(language.place_sizes):
+        raise SchemaError("No column is left to learn; identifiers alone make no table.")
+    codes = language.encode(protected.table)
+    for name, left_out in protected.left_out.items():
+        places = language.places(language.schema.names.index(name))
+        codes[np.ix_(left_out, np.arange(places.start, places.stop))] = SKIPPED
+    return Prepared(
+        language=language,
+        codes=codes,
+        flat=flat_places(language, codes),
+        protected=protected,
+        dropped_text=dropped,
+        data_hash=data_hash,
+    )
+
+
+def usual_order(language: RowLanguage, target: str | None) -> list[int]:
+    """Column indices as rows are written when nothing is given.
+
+    Columns of few tokens come first, where thousands of rows share a handful of prefixes, and the
+    target last, where it is told by everything else. Identifiers take no part.
+    """
+    names = language.schema.names
+    columns = [c for c in range(len(names)) if language.places(c)]
+
+    def weight(column: int) -> tuple[bool, int, int]:
+        sizes = language.place_sizes[list(language.places(column))]
+        return names[column] == target, len(sizes), int(sizes.sum())
+
+    return sorted(columns, key=weight)
+
+
+def _without_text(
+    table: pa.Table, schema: TableSchema, drop_text: bool
+) -> tuple[pa.Table, TableSchema, tuple[str, ...]]:
+    text = tuple(c.name for c in schema.columns if isinstance(c, TextColumn))
+    if text and not drop_text:
+        raise SchemaError(
+            f"Free text in {_listed(text)}: the compact model learns typed columns only.",
+            hint="Leave the text out with drop_text (--drop-text), or give the column another kind "
+            "in the schema.",
+        )
+    if len(text) == len(schema.columns):
+        raise SchemaError(f"Every column is free text ({_listed(text)}); none is left to learn.")
+    schema = schema.without(text)
+    return table.select(list(schema.names)), schema, text
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ", ".join(map(repr, names))
+
+
+def _hash(table: pa.Table) -> str:
+    """sha256 of the table's Arrow stream."""
+    digest = hashlib.sha256()
+    with pa.ipc.new_stream(pa.PythonFile(_Digest(digest), mode="w"), table.schema) as stream:
+        stream.write_table(table.combine_chunks())
+    return digest.hexdigest()
+
+
+class _Digest:
+    """A file that only remembers the hash of what is written to it."""
+
+    closed = False
+
+    def __init__(self, digest: hashlib._Hash) -> None:
+        self._digest = digest
+        self._size = 0
+
+    def write(self, data: bytes) -> int:
+        self._digest.update(data)
+        self._size += len(data)
+        return len(data)
+
+    def tell(self) -> int:
+        return self._size
+
+    def flush(self) -> None:
+        return None
+
+    def close(self) -> None:
+        return None

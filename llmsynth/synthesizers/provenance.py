@@ -1,0 +1,73 @@
+"""Where a fitted model comes from, and what of the data it holds."""
+
+from __future__ import annotations
+
+import datetime as dt
+from dataclasses import asdict
+from importlib.metadata import version
+from typing import TYPE_CHECKING
+
+from llmsynth.schema.columns import (
+    CategoryColumn,
+    DateColumn,
+    DatetimeColumn,
+    IdentifierColumn,
+    NumberColumn,
+)
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.preparation import Prepared
+
+if TYPE_CHECKING:
+    from llmsynth.synthesizers.synthesizer import Synthesizer
+
+_PACKAGES = ("llmsynth", "torch", "transformers", "pyarrow", "numpy")
+
+
+def provenance(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object]:
+    """The record that goes into `provenance.json`, JSON-ready."""
+    return {
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "data": {
+            "sha256": prepared.data_hash,
+            "rows": len(prepared.codes),
+            "columns": len(prepared.language.codes),
+            "dropped_text": list(prepared.dropped_text),
+        },
+        "versions": {package: version(package) for package in _PACKAGES},
+        "settings": {
+            "model": synthesizer.model,
+            "target": synthesizer.target,
+            "seed": synthesizer.seed,
+            "max_minutes": synthesizer.max_minutes,
+            "max_epochs": synthesizer.max_epochs,
+            "keep_rare": synthesizer.keep_rare,
+        },
+        "model": {
+            **{k: v for k, v in asdict(synthesizer.model_.shape).items() if k != "place_sizes"},
+            "parameters": sum(weight.numel() for weight in synthesizer.model_.parameters()),
+        },
+        "training": asdict(synthesizer.training_),
+        "fit_seconds": round(synthesizer.fit_seconds_, 2),
+        "protected": prepared.protected.counts() if not synthesizer.keep_rare else None,
+        "holds_of_the_data": held(prepared.language.schema),
+        "privacy": "No differential privacy: see `protected` for the release rule that was applied.",
+    }
+
+
+def held(schema: TableSchema) -> dict[str, object]:
+    """What schema and vocabulary take from the data, by column."""
+    out: dict[str, object] = {}
+    for column in schema.columns:
+        match column:
+            case CategoryColumn():
+                out[column.name] = {"categories": len(column.categories)}
+            case NumberColumn():
+                out[column.name] = {
+                    "bounds": [column.minimum, column.maximum],
+                    "frequent_values": len(column.frequent),
+                }
+            case DateColumn() | DatetimeColumn():
+                out[column.name] = {"bounds": [column.minimum, column.maximum]}
+            case IdentifierColumn():
+                out[column.name] = {"pattern": column.pattern}
+    return out

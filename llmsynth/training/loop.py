@@ -1,0 +1,235 @@
+"""Trains a compact model on encoded rows: batches, schedule, average, early stop, checkpoints."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+
+import torch
+from torch import Tensor
+
+from llmsynth.errors import TrainingError
+from llmsynth.models.compact import CompactModel
+from llmsynth.progress import Progress, Step, silent
+from llmsynth.training.average import WeightAverage
+from llmsynth.training.checkpoint import (
+    Position,
+    load_checkpoint,
+    remove_checkpoint,
+    save_checkpoint,
+)
+from llmsynth.training.loss import place_losses
+from llmsynth.training.optimizers import Optimizers
+from llmsynth.training.schedule import Schedule
+from llmsynth.training.sequences import Shuffler
+from llmsynth.training.settings import TrainingSettings
+
+_CHECKS = 12
+"""How often the held-out loss is looked at in a full run, and a checkpoint written."""
+_MOST_HELD_OUT = 2000
+
+
+@dataclass(frozen=True, kw_only=True)
+class TrainingReport:
+    """What a training run did."""
+
+    steps: int
+    epochs: float
+    seconds: float
+    train_loss: float
+    """Late training loss, nats a row."""
+    held_out_loss: float
+    """Best held-out loss of the averaged weights, nats a row; NaN when nothing was held out."""
+    stopped: str
+    """`schedule`, `early` or `interrupted`."""
+    history: list[dict[str, float]] = field(default_factory=list)
+
+
+@dataclass
+class Trainer:
+    """One training run.
+
+    Args:
+        codes: int64 (rows, places), encoded rows; negative where a place is not used.
+        weights: float32 (places,), what each place counts in the loss.
+        folder: where checkpoints go; None for none.
+        fingerprint: what identifies the run among checkpoints.
+    """
+
+    model: CompactModel
+    codes: Tensor
+    shuffler: Shuffler
+    weights: Tensor
+    settings: TrainingSettings
+    folder: Path | None = None
+    fingerprint: str = ""
+    progress: Progress = silent
+    row_weights: Tensor | None = None
+    dtype: torch.dtype = torch.float32
+
+    def run(self) -> TrainingReport:
+        """Train until the schedule ends, the held-out loss stops falling, or Ctrl-C.
+
+        Ctrl-C keeps the best weights so far; the checkpoint stays for a later fit to take up.
+
+        Raises:
+            TrainingError: the loss is not a number.
+        """
+        self._prepare()
+        stopped = "schedule"
+        try:
+            for factor_step in self._steps():
+                if self._stale >= self.settings.patience:
+                    stopped = "early"
+                    break
+                self._one_step(*factor_step)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+            self._save()
+        if stopped == "schedule" or not self._history:
+            self._check()
+        self._average.load(self._best)
+        if self.folder and stopped != "interrupted":
+            remove_checkpoint(self.folder)
+        return self._report(stopped)
+
+    def _prepare(self) -> None:
+        settings = self.settings
+        rows = len(self.codes)
+        held = min(int(rows * settings.validation_share), _MOST_HELD_OUT)
+        self._generator = torch.Generator().manual_seed(settings.seed)
+        order = torch.randperm(rows, generator=self._generator)
+        self._held_out, self._train = self.codes[order[:held]], self.codes[order[held:]]
+        self._train_weights = None if self.row_weights is None else self.row_weights[order[held:]]
+        self._batch = min(settings.batch_rows, len(self._train))
+        self._per_epoch = max(len(self._train) // self._batch, 1)
+        self._total = max(int(settings.max_epochs * self._per_epoch), 1)
+        self._optimizers = Optimizers(self.model, settings)
+        self._average = WeightAverage(self.model, settings.averaging)
+        self._best = [weight.clone() for weight in self._average.average]
+        self._position = Position(fingerprint=self.fingerprint)
+        self._history: list[dict[str, float]] = []
+        self._recent = float("nan")
+        seconds = settings.max_minutes * 60 if settings.max_minutes else None
+        self._resume()
+        self._schedule = Schedule(self._total, seconds, self._position.seconds)
+
+    @property
+    def _stale(self) -> int:
+        return self._position.stale_checks
+
+    def _steps(self) -> Iterator[tuple[int, float]]:
+        next_check = (int(self._schedule.share_done(self._position.step) * _CHECKS) + 1) / _CHECKS
+        while (share := self._schedule.share_done(self._position.step)) < 1.0:
+            if share >= next_check:
+                next_check = (int(share * _CHECKS) + 1) / _CHECKS
+                self._check()
+                self._save()
+            yield self._position.step, share
+            self._position.step += 1
+
+    def _one_step(self, step: int, share: float) -> None:
+        epoch, index = divmod(step, self._per_epoch)
+        batch, weights = self._batch_at(epoch, index)
+        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
+        losses = place_losses(
+            self.model, self.shuffler(batch, generator), batch, dtype=self.dtype, row_weights=weights
+        )
+        total = torch.stack(losses)
+        (total @ self.weights / len(batch)).backward()  # type: ignore[no-untyped-call]
+        self._optimizers.step(self._schedule.factor(step, share))
+        self._average.update(step)
+        if step % 20 == 0:
+            self._tell(float(total.detach().sum()) / len(batch), share)
+
+    def _batch_at(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None]:
+        if index == 0 or not hasattr(self, "_order"):
+            generator = torch.Generator().manual_seed(self.settings.seed * 7919 + epoch)
+            self._order = torch.randperm(len(self._train), generator=generator)
+        rows = self._order[index * self._batch : (index + 1) * self._batch]
+        return self._train[rows], None if self._train_weights is None else self._train_weights[rows]
+
+    def _tell(self, loss: float, share: float) -> None:
+        if loss != loss:
+            raise TrainingError(
+                "The training loss is not a number any more.",
+                hint="Lower learning_rate and matrix_learning_rate, or train in float32.",
+            )
+        self._recent = loss if self._recent != self._recent else 0.8 * self._recent + 0.2 * loss
+        elapsed = self._schedule.elapsed()
+        left = elapsed * (1 - share) / share if share > 0 else None
+        self.progress(
+            Step(stage="train", done=share, total=1.0, loss=self._recent, seconds_left=left)
+        )
+
+    @torch.no_grad()
+    def _check(self) -> None:
+        """Look at the held-out loss of the averaged weights, and keep them when they are the best."""
+        if not len(self._held_out):
+            self._best = [weight.clone() for weight in self._average.average]
+            return
+        generator = torch.Generator().manual_seed(self.settings.seed + 1)
+        with self._average.applied():
+            total = 0.0
+            for batch in self._held_out.split(self._batch):
+                losses = place_losses(
+                    self.model, self.shuffler(batch, generator), batch, dtype=self.dtype
+                )
+                total += float(torch.stack(losses).sum())
+        loss = total / len(self._held_out)
+        self._history.append(
+            {
+                "step": self._position.step,
+                "seconds": round(self._schedule.elapsed(), 2),
+                "train": round(self._recent, 4),
+                "held_out": round(loss, 4),
+            }
+        )
+        if loss < self._position.best_loss:
+            self._position.best_loss, self._position.stale_checks = loss, 0
+            self._best = [weight.clone() for weight in self._average.average]
+        else:
+            self._position.stale_checks += 1
+
+    def _save(self) -> None:
+        if self.folder is None:
+            return
+        self._position.seconds = self._schedule.elapsed()
+        tensors = {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
+        for name, values in (
+            ("weight", [w.detach() for w in self.model.parameters()]),
+            ("average", self._average.average),
+            ("best", self._best),
+        ):
+            tensors |= {f"{name}.{index}": value for index, value in enumerate(values)}
+        save_checkpoint(self.folder, self._position, tensors)
+
+    def _resume(self) -> None:
+        found = load_checkpoint(self.folder, self.fingerprint) if self.folder else None
+        if found is None:
+            return
+        self._position, tensors = found
+        count = len(self._best)
+        parts = {
+            name: [tensors[f"{name}.{index}"] for index in range(count)]
+            for name in ("weight", "average", "best")
+        }
+        self._average.load(parts["weight"])
+        self._average.average, self._best = parts["average"], parts["best"]
+        prefix = "optimizer."
+        self._optimizers.restore(
+            {k[len(prefix) :]: v for k, v in tensors.items() if k.startswith(prefix)}
+        )
+
+    def _report(self, stopped: str) -> TrainingReport:
+        best = self._position.best_loss
+        return TrainingReport(
+            steps=self._position.step,
+            epochs=round(self._position.step / self._per_epoch, 2),
+            seconds=round(self._schedule.elapsed(), 2),
+            train_loss=self._recent,
+            held_out_loss=best if best < float("inf") else float("nan"),
+            stopped=stopped,
+            history=self._history,
+        )
