@@ -7,9 +7,12 @@ from pathlib import Path
 import pandas as pd
 from cases import Case
 from llmsynth_eval import Judgement, judge
+from threadpoolctl import threadpool_limits
 
 
-def judge_files(case: Case, *, train: Path, synthetic: Path, holdout: Path) -> Judgement:
+def judge_files(
+    case: Case, *, train: Path, synthetic: Path, holdout: Path, threads: int | None = None
+) -> Judgement:
     """Judge one synthetic file, whoever wrote it.
 
     All cells are read as text. A column counts as numeric where every cell of train is a number
@@ -20,14 +23,15 @@ def judge_files(case: Case, *, train: Path, synthetic: Path, holdout: Path) -> J
     texts["synthetic"] = _read(synthetic)
     numeric = [str(name) for name, cells in texts["train"].items() if _is_numeric(cells, case)]
     tables = {role: _typed(table, numeric, case) for role, table in texts.items()}
-    return judge(
-        tables["train"],
-        tables["synthetic"],
-        tables["holdout"],
-        target=case.target,
-        numeric=[*numeric, *case.dates],
-        seed=0,
-    )
+    with threadpool_limits(limits=threads):
+        return judge(
+            tables["train"],
+            tables["synthetic"],
+            tables["holdout"],
+            target=case.target,
+            numeric=[*numeric, *case.dates],
+            seed=0,
+        )
 
 
 def _read(file: Path) -> pd.DataFrame:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Mapping, Sequence
@@ -23,11 +24,13 @@ class System:
     """One arm of the benchmark."""
 
     name: str
-    """`tabularargn`, `origami`, `ours`, `ours@4x`, ..., or `identity`."""
+    """`tabularargn`, `origami`, `origami+published`, `ours`, `ours@4x`, ..., or `identity`."""
     minutes: float | None = None
     """Limit on the fit; the system's own default when absent."""
     epochs: int | None = None
     """Passes over the table; the system's own default when absent."""
+    threads: int | None = None
+    """OpenMP threads; the system's own default when absent."""
 
     @property
     def time_factor(self) -> float | None:
@@ -38,7 +41,13 @@ class System:
     @property
     def folder(self) -> str:
         """Its folder under `peers/`."""
-        return "llmsynth" if self.name.partition("@")[0] == OURS else self.name
+        folder = re.split("[@+]", self.name)[0]
+        return "llmsynth" if folder == OURS else folder
+
+    @property
+    def preset(self) -> str | None:
+        """The name after `+`: a set of settings that its `run.py` knows."""
+        return self.name.partition("+")[2] or None
 
     @property
     def python(self) -> Path:
@@ -52,7 +61,7 @@ class System:
     @property
     def settings(self) -> dict[str, float]:
         """The settings named on the command line, as the ledger keeps them."""
-        given = {"minutes": self.minutes, "epochs": self.epochs}
+        given = {"minutes": self.minutes, "epochs": self.epochs, "threads": self.threads}
         return {name: value for name, value in given.items() if value is not None}
 
 
@@ -74,7 +83,9 @@ class RunFailedError(RuntimeError):
     """A system ended without a table; the message holds the end of its log."""
 
 
-def read_system(name: str, *, minutes: Mapping[str, float], epochs: Mapping[str, float]) -> System:
+def read_system(
+    name: str, *, minutes: Mapping[str, float], epochs: Mapping[str, float], threads: int | None
+) -> System:
     """The arm of this name.
 
     Raises:
@@ -82,7 +93,10 @@ def read_system(name: str, *, minutes: Mapping[str, float], epochs: Mapping[str,
     """
     limit = epochs.get(name)
     system = System(
-        name=name, minutes=minutes.get(name), epochs=None if limit is None else int(limit)
+        name=name,
+        minutes=minutes.get(name),
+        epochs=None if limit is None else int(limit),
+        threads=threads,
     )
     try:
         known = name == IDENTITY or (PEERS / system.folder / "run.py").exists()
@@ -125,6 +139,7 @@ def run(
         *("--target", target, "--json", timing),
         *(("--max-minutes", minutes) if minutes is not None else ()),
         *(("--epochs", system.epochs) if system.epochs is not None else ()),
+        *(("--preset", system.preset) if system.preset is not None else ()),
         *(("--dates", *dates) if dates else ()),
     ]
     with (folder / "log.txt").open("w", encoding="utf-8") as log:
@@ -142,9 +157,11 @@ def run(
 
 
 def _environment(system: System) -> dict[str, str]:
-    """The environment less thread settings, so that every system has its own default threads."""
+    """The environment with this arm's threads, whatever the shell's own setting of them."""
     kept = {name: value for name, value in os.environ.items() if name not in THREAD_SETTINGS}
     paths = [str(PEERS / "contract")]
     if system.folder == "llmsynth":
         paths += [str(FOLDER.parent), *filter(None, [os.environ.get("PYTHONPATH")])]
+    if system.threads is not None:
+        kept |= dict.fromkeys(THREAD_SETTINGS, str(system.threads))
     return kept | {"PYTHONPATH": os.pathsep.join(paths)}

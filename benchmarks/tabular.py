@@ -4,7 +4,7 @@
 
 Every run is a process of its own; systems take turns within a run (peer, ours, peer, ours, ...), so
 that a busy hour hits all of them. Each result is one JSON line; a run that is in the file already
-is not repeated. `benchmarks/tabulate.py` turns the file into Markdown.
+is not repeated. `benchmarks/results_table.py` turns the file into Markdown.
 """
 
 from __future__ import annotations
@@ -59,7 +59,8 @@ def read_plan(arguments: Sequence[str] | None = None) -> Plan:
     """The plan on the command line."""
     options = _parser().parse_args(arguments)
     minutes, epochs = dict(options.minutes), dict(options.epochs)
-    arms = [read_system(name, minutes=minutes, epochs=epochs) for name in options.systems]
+    limits = {"minutes": minutes, "epochs": epochs}
+    arms = [read_system(name, **limits, threads=options.threads) for name in options.systems]
     names = [arm.name for arm in arms]
     for arm in arms:
         if arm.time_factor is not None and REFERENCE not in names[: names.index(arm.name)]:
@@ -69,7 +70,7 @@ def read_plan(arguments: Sequence[str] | None = None) -> Plan:
     for name in {*minutes, *epochs} - set(names):
         raise SystemExit(f"A limit is given for {name}, which is not among the systems.")
     if options.identity:
-        arms.append(System(name=IDENTITY))
+        arms.append(System(name=IDENTITY, threads=options.threads))
     options.results.parent.mkdir(parents=True, exist_ok=True)
     return Plan(
         cases=tuple(BY_NAME[name] for name in options.tables),
@@ -132,7 +133,9 @@ def _judged(
         )
         timed = {"minutes": minutes, **vars(timing)}
     start = perf_counter()
-    judgement = judge_files(case, train=halves.train, synthetic=synthetic, holdout=holdout)
+    judgement = judge_files(
+        case, train=halves.train, synthetic=synthetic, holdout=holdout, threads=arm.threads
+    )
     (folder / "judgement.json").write_text(judgement.to_json(), encoding="utf-8")
     return timed | {"judge_s": perf_counter() - start} | _figures(judgement)
 
@@ -193,6 +196,7 @@ def _parser() -> argparse.ArgumentParser:
     add("--results", type=Path, required=True, help="JSON lines, appended to")
     add("--resume", action=argparse.BooleanOptionalAction, default=True)
     add("--identity", action="store_true", help="also judge real rows, which must score the floor")
+    add("--threads", type=int, help="OpenMP threads of every system; without it, its own default")
     add("--minutes", nargs="+", default=[], type=_limit, metavar="SYSTEM=MINUTES")
     add("--epochs", nargs="+", default=[], type=_limit, metavar="SYSTEM=EPOCHS")
     return parser

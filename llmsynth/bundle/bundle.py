@@ -11,7 +11,7 @@ import torch
 from safetensors import SafetensorError
 from safetensors.torch import load_file, save_file
 
-from llmsynth.errors import BundleError
+from llmsynth.errors import BundleError, SchemaError
 from llmsynth.schema.table_schema import TableSchema
 
 FORMAT = "llmsynth-bundle-1"
@@ -35,17 +35,26 @@ class Bundle:
     provenance: Mapping[str, object] = field(default_factory=dict)
 
     def save(self, folder: Path) -> None:
-        """Write the files into `folder`, making it where needed."""
-        folder.mkdir(parents=True, exist_ok=True)
-        save_file(dict(self.tensors), folder / _TENSORS, metadata={"format": "pt"})
-        self._write(folder / _CONFIG, dict(self.config))
-        self._write(folder / _TOKENIZER, _tokenizer(self.vocabulary))
-        (folder / _SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
-        self._write(folder / _PROVENANCE, {"format": FORMAT, **self.provenance})
+        """Write the files into `folder`, making it where needed.
+
+        Raises:
+            BundleError: the folder cannot be written to.
+        """
+        try:
+            folder.mkdir(parents=True, exist_ok=True)
+            save_file(dict(self.tensors), folder / _TENSORS, metadata={"format": "pt"})
+            self._write(folder / _CONFIG, dict(self.config))
+            self._write(folder / _TOKENIZER, _tokenizer(self.vocabulary))
+            (folder / _SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
+            self._write(folder / _PROVENANCE, {"format": FORMAT, **self.provenance})
+        except (OSError, SafetensorError) as error:
+            raise BundleError(
+                f"{folder} cannot be written: {error}.", hint="Name another folder."
+            ) from error
 
     @staticmethod
     def _write(path: Path, data: Mapping[str, object]) -> None:
-        text = json.dumps(data, indent=2, ensure_ascii=False)
+        text = json.dumps(data, indent=2, ensure_ascii=False, allow_nan=False)
         path.write_text(text + "\n", encoding="utf-8")
 
     @classmethod
@@ -68,11 +77,15 @@ class Bundle:
             tensors = load_file(folder / _TENSORS)
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{folder / _TENSORS} cannot be read: {error}.") from error
+        try:
+            schema = TableSchema.read(folder / _SCHEMA)
+        except SchemaError as error:
+            raise BundleError(f"{folder / _SCHEMA}: {error.message}") from error
         return cls(
             tensors=tensors,
             config=_read(folder / _CONFIG),
             vocabulary=[],
-            schema=TableSchema.read(folder / _SCHEMA),
+            schema=schema,
             provenance=provenance,
         )
 

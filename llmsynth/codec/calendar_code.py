@@ -9,19 +9,22 @@ from collections.abc import Mapping
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from llmsynth.codec.cell_text import MISSING
 from llmsynth.codec.column_code import SKIPPED, Cell, CellAutomaton, ColumnCode, Tokens
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.schema.columns import DateColumn, DatetimeColumn
+from llmsynth.schema.storage import arrow_type
 
 _YEAR, _MONTH, _DAY = 0, 1, 2
 _SIZES = (0, 12, 31, 24, 60, 60, 1000, 1000)
 _FIRST = (0, 1, 1, 0, 0, 0, 0, 0)
 _BEFORE = ("", "-", "-", "T", ":", ":", ".", "")
 _FIELDS = {"minute": 5, "second": 6, "millisecond": 7, "microsecond": 8}
+_UNITS = {3: "D", 5: "m", 6: "s", 7: "ms", 8: "us"}
 _MOST_YEARS = 2000
-from llmsynth.schema.storage import arrow_type
+_TOO_FINE = "is finer than the column's resolution"
 
 
 class CalendarCode(ColumnCode):
@@ -29,17 +32,16 @@ class CalendarCode(ColumnCode):
 
     def __init__(self, column: DateColumn | DatetimeColumn) -> None:
         self.column: DateColumn | DatetimeColumn = column
-        is_date = isinstance(column, DateColumn)
         self._num_fields = 3 if isinstance(column, DateColumn) else _FIELDS[column.resolution]
-        self._is_date = is_date
-        low, high = column.bounds
-        self._low, self._high = self._fields_of(low), self._fields_of(high)
+        self._kind = arrow_type(column.storage)
+        self._ends = self._grid_ends()
+        self._low, self._high = (tuple(f[: self._num_fields]) for f in _split(self._ends).tolist())
         self._first_year = self._low[_YEAR]
         years = self._high[_YEAR] - self._first_year + 1
         if years > _MOST_YEARS:
             raise SchemaError(
-                f"Column {column.name!r}: {column.minimum} to {column.maximum} spans {years} years; "
-                f"{_MOST_YEARS} is the most.",
+                f"Column {column.name!r}: {column.minimum} to {column.maximum} spans {years} "
+                f"years; {_MOST_YEARS} is the most.",
                 hint="Declare tighter bounds in the schema, or the stray date as missing.",
             )
         self._missing = years if column.nullable else None
@@ -48,12 +50,42 @@ class CalendarCode(ColumnCode):
             (0, True, True, False, 0), self._moves, max(self.place_sizes)
         )
 
-    def _fields_of(self, moment: dt.date) -> tuple[int, ...]:
-        fields = [moment.year, moment.month, moment.day]
-        if isinstance(moment, dt.datetime):
-            fields += [moment.hour, moment.minute, moment.second]
-            fields += [moment.microsecond // 1000, moment.microsecond % 1000]
-        return tuple(fields[: self._num_fields])
+    def _grid_ends(self) -> npt.NDArray[np.datetime64]:
+        """The first and last moment of the grid within the bounds; M8[us] (2,)."""
+        name, bounds = self.column.name, self.column.bounds
+        if any(isinstance(bound, dt.datetime) and bound.tzinfo for bound in bounds):
+            raise SchemaError(
+                f"Column {name!r}: bounds are written without an offset (in UTC where the column "
+                f"has a zone), got {self.column.minimum} and {self.column.maximum}."
+            )
+        low, high = np.array(bounds, dtype="M8[us]")
+        unit = f"M8[{_UNITS[self._num_fields]}]"
+        first = low.astype(unit) + (low.astype(unit) < low)
+        ends = np.array([first, high.astype(unit)]).astype("M8[us]")
+        if ends[0] > ends[1]:
+            raise SchemaError(
+                f"Column {name!r}: no moment of its resolution lies between {self.column.minimum} "
+                f"and {self.column.maximum}."
+            )
+        self._check_storage(ends, np.ones(1, dtype=unit))
+        return ends
+
+    def _check_storage(
+        self, ends: npt.NDArray[np.datetime64], step: npt.NDArray[np.datetime64]
+    ) -> None:
+        is_date = isinstance(self.column, DateColumn)
+        fits = pa.types.is_timestamp(self._kind) or (is_date and pa.types.is_date(self._kind))
+        try:
+            for moments in (ends, step) if fits else ():
+                cells = pa.array(moments.astype("M8[us]"), pa.timestamp("us"))
+                cells.cast(pa.timestamp(self._kind.unit) if not is_date else self._kind)
+        except pa.ArrowInvalid:
+            fits = False
+        if not fits:
+            raise SchemaError(
+                f"Column {self.column.name!r}: its storage {self.column.storage} cannot hold "
+                f"{self.column.kind}s from {self.column.minimum} to {self.column.maximum}."
+            )
 
     def _moves(self, state: object) -> tuple[int, Mapping[int, object]]:
         assert isinstance(state, tuple)
@@ -86,77 +118,75 @@ class CalendarCode(ColumnCode):
         return _FIRST[place] + _SIZES[place] - 1
 
     def encode(self, cells: pa.Array) -> Tokens:
-        absent = cells.is_null().to_numpy(zero_copy_only=False)
-        if absent.any() and self._missing is None:
-            raise TableError(
-                f"Column {self.column.name!r}, row {int(np.argmax(absent)) + 1}: the cell is missing, "
-                "and the schema says it never is.",
-                hint="Set nullable to true in the schema.",
-            )
+        absent = self._absent(cells)
         moments = self._moments(cells)
-        fields = _split(moments)[:, : self._num_fields]
         self._check(cells, moments, absent)
+        fields = _split(moments)[:, : self._num_fields]
         tokens = fields - np.array([self._first_year, *_FIRST[1 : self._num_fields]])
         tokens[absent] = SKIPPED
-        tokens[absent, 0] = -1 if self._missing is None else self._missing
-        return tokens.astype(np.int32)
+        tokens[absent, 0] = SKIPPED if self._missing is None else self._missing
+        return np.asarray(tokens, dtype=np.int32)
 
     def _moments(self, cells: pa.Array) -> npt.NDArray[np.datetime64]:
-        filler = pa.scalar(self.column.bounds[0]).cast(_naive(cells.type))
-        naive = cells.cast(_naive(cells.type)).fill_null(filler)
-        return naive.cast(pa.timestamp("us")).to_numpy(zero_copy_only=False)
+        if pa.types.is_timestamp(cells.type):
+            cells = cells.cast(pa.timestamp(cells.type.unit))
+        moments = cells.cast(pa.timestamp("us"), safe=False)
+        finer = pc.not_equal(moments.cast(cells.type, safe=False), cells).fill_null(False)
+        self._refuse(cells, np.asarray(finer), _TOO_FINE)
+        return np.asarray(moments.fill_null(0).to_numpy(zero_copy_only=False))
 
     def _check(
         self, cells: pa.Array, moments: npt.NDArray[np.datetime64], absent: npt.NDArray[np.bool_]
     ) -> None:
-        low, high = (np.datetime64(bound, "us") for bound in self.column.bounds)
-        units = {3: "D", 5: "m", 6: "s", 7: "ms", 8: "us"}
-        grid = moments.astype(f"datetime64[{units[self._num_fields]}]")
-        for wrong, what in (
-            (
-                (moments < low) | (moments > high),
-                f"outside {self.column.minimum} to {self.column.maximum}",
-            ),
-            (grid.astype("datetime64[us]") != moments, "finer than the column's resolution"),
-        ):
-            bad = wrong & ~absent
-            if bad.any():
-                row = int(np.argmax(bad))
-                raise TableError(
-                    f"Column {self.column.name!r}, row {row + 1}: {moments[row]} is {what}.",
-                    hint="Correct the schema, or the cell.",
-                )
+        grid = moments.astype(f"M8[{_UNITS[self._num_fields]}]").astype("M8[us]")
+        self._refuse(cells, (grid != moments) & ~absent, _TOO_FINE)
+        outside = (moments < self._ends[0]) | (moments > self._ends[1])
+        self._refuse(cells, outside & ~absent, self._outside)
+
+    @property
+    def _outside(self) -> str:
+        return f"lies outside {self.column.minimum} to {self.column.maximum}"
+
+    def _refuse(self, cells: pa.Array, wrong: npt.NDArray[np.bool_], fault: str) -> None:
+        if wrong.any():
+            row = int(np.argmax(wrong))
+            raise TableError(
+                f"Column {self.column.name!r}, row {row + 1}: {cells[row]} {fault}.",
+                hint="Correct the bounds or the resolution in the schema, or the cell.",
+            )
 
     def decode(self, tokens: Tokens) -> pa.Array:
-        absent = tokens[:, 0] == self._missing if self._missing is not None else None
+        absent = tokens[:, 0] == (SKIPPED if self._missing is None else self._missing)
         fields = np.maximum(tokens, 0).astype(np.int64)
-        years = (
-            np.minimum(fields[:, 0], self.place_sizes[0] - 1) + self._first_year - 1970
-        ).astype("M8[Y]")
+        years = (fields[:, 0] + self._first_year - 1970).astype("M8[Y]")
         days = (years.astype("M8[M]") + fields[:, 1]).astype("M8[D]") + fields[:, 2]
         moments = days.astype("M8[us]")
         steps = (3_600_000_000, 60_000_000, 1_000_000, 1000, 1)
         for place in range(3, self._num_fields):
             moments = moments + (fields[:, place] * steps[place - 3]).astype("m8[us]")
-        kind = arrow_type(self.column.storage)
-        if self._is_date:
-            return pa.array(moments.astype("M8[D]"), pa.date32(), mask=absent).cast(kind)
+        if isinstance(self.column, DateColumn):
+            return pa.array(moments.astype("M8[D]"), pa.date32(), mask=absent).cast(self._kind)
         array = pa.array(moments, pa.timestamp("us"), mask=absent)
-        if kind.tz:
-            array = array.cast(pa.int64()).cast(pa.timestamp("us", kind.tz))
-        return array.cast(kind)
+        if self._kind.tz:
+            array = array.cast(pa.int64()).cast(pa.timestamp("us", self._kind.tz))
+        return array.cast(self._kind)
 
     def text(self, cell: Cell) -> str:
         if cell is None:
-            return MISSING
+            return self._missing_text()
         if not isinstance(cell, dt.date):
             raise SchemaError(f"Column {self.column.name!r}: expected a date, got {cell!r}.")
         if isinstance(cell, dt.datetime) and cell.tzinfo is not None:
             cell = cell.astimezone(dt.UTC)
-        return self._text_of(self._fields_of(cell))
+        return self._text_of(cell)
 
-    def _text_of(self, fields: tuple[int, ...]) -> str:
-        return "".join(self._field_text(place, value) for place, value in enumerate(fields))
+    def _text_of(self, moment: dt.date) -> str:
+        fields = _fields_of(moment)
+        kept, finer = fields[: self._num_fields], fields[self._num_fields :]
+        if any(finer) or not self._low <= kept <= self._high:
+            fault = _TOO_FINE if any(finer) else self._outside
+            raise SchemaError(f"Column {self.column.name!r}: {moment} {fault}.")
+        return "".join(self._field_text(place, value) for place, value in enumerate(kept))
 
     @staticmethod
     def _field_text(place: int, value: int) -> str:
@@ -164,22 +194,21 @@ class CalendarCode(ColumnCode):
         return _BEFORE[place] + str(value).zfill(width)
 
     def cell(self, text: str, *, quoted: bool) -> Cell:
-        if text == MISSING and not quoted and self._missing is not None:
+        if text == MISSING and not quoted:
+            self._missing_text()
             return None
+        is_date = isinstance(self.column, DateColumn)
         try:
-            moment = (
-                dt.date.fromisoformat(text) if self._is_date else dt.datetime.fromisoformat(text)
-            )
+            moment = dt.date.fromisoformat(text) if is_date else dt.datetime.fromisoformat(text)
         except ValueError as error:
             raise SchemaError(
                 f"Column {self.column.name!r}: {text!r} is not a moment: {error}."
             ) from error
-        if self._text_of(self._fields_of(moment)) != text or quoted:
+        if self._text_of(moment) != text or quoted:
             raise SchemaError(f"Column {self.column.name!r}: {text!r} is not in its layout.")
-        kind = arrow_type(self.column.storage)
-        if isinstance(moment, dt.datetime) and not self._is_date and kind.tz:
+        if isinstance(moment, dt.datetime) and self._kind.tz:
             moment = moment.replace(tzinfo=dt.UTC)
-        return pa.scalar(moment).cast(kind).as_py()
+        return pa.scalar(moment).cast(self._kind).as_py()
 
     def token_text(self, place: int, token: int) -> str:
         if place == _YEAR:
@@ -188,19 +217,17 @@ class CalendarCode(ColumnCode):
             )
         return self._field_text(place, token + _FIRST[place])
 
-    def token_values(self, place: int) -> npt.NDArray[np.float64]:
-        values = np.arange(self.place_sizes[place], dtype=np.float64)
-        if place == _YEAR and self._missing is not None:
-            values[self._missing] = np.nan
-        return values
-
 
 def _month_length_class(month: int) -> int:
     return 28 if month == 2 else 30 if month in (4, 6, 9, 11) else 31
 
 
-def _naive(kind: pa.DataType) -> pa.DataType:
-    return pa.timestamp(kind.unit) if pa.types.is_timestamp(kind) else kind
+def _fields_of(moment: dt.date) -> tuple[int, ...]:
+    day = (moment.year, moment.month, moment.day)
+    if not isinstance(moment, dt.datetime):
+        return (*day, 0, 0, 0, 0, 0)
+    clock = (moment.hour, moment.minute, moment.second)
+    return (*day, *clock, moment.microsecond // 1000, moment.microsecond % 1000)
 
 
 def _split(moments: npt.NDArray[np.datetime64]) -> npt.NDArray[np.int64]:

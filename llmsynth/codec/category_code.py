@@ -21,60 +21,80 @@ class CategoryCode(ColumnCode):
         self._texts: tuple[str, ...] = (
             column.categories if isinstance(column, CategoryColumn) else ("true", "false")
         )
+        self._stored = _stored(column, self._texts)
+        self._cells = dict(zip(self._texts, self._stored.to_pylist(), strict=True))
         self._spelled = [spell(text) for text in self._texts]
-        missing = column.nullable or not self._texts
-        self._missing = len(self._texts) if missing else None
-        self.place_sizes = (len(self._texts) + missing,)
+        if not self._texts and not column.nullable:
+            raise SchemaError(
+                f"Column {column.name!r} has no categories, and its cells may not be missing."
+            )
+        self._missing = len(self._texts) if column.nullable else None
+        self.place_sizes = (len(self._texts) + column.nullable,)
         self.automaton = CellAutomaton.explore(
             "start", lambda _: (0, dict.fromkeys(range(self.place_sizes[0]))), self.place_sizes[0]
         )
 
     def encode(self, cells: pa.Array) -> Tokens:
+        absent = self._absent(cells)
         texts = cells.cast(pa.string())
         found = pc.index_in(texts, value_set=pa.array(self._texts, pa.string()))
-        tokens = found.to_numpy(zero_copy_only=False).astype(np.float64)
-        absent = cells.is_null().to_numpy(zero_copy_only=False)
-        bad = np.isnan(tokens) & ~absent
-        if bad.any():
-            row = int(np.argmax(bad))
+        tokens = np.asarray(found.fill_null(-1).to_numpy(zero_copy_only=False), dtype=np.int32)
+        unknown = (tokens < 0) & ~absent
+        if unknown.any():
+            row = int(np.argmax(unknown))
             raise TableError(
-                f"Column {self.column.name!r}, row {row + 1}: {texts[row].as_py()!r} is not one of "
-                f"its {len(self._texts)} categories.",
+                f"Column {self.column.name!r}, row {row + 1}: {texts[row].as_py()!r} is not one "
+                f"of its {len(self._texts)} categories.",
                 hint="Add it to the schema, or correct the cell.",
             )
-        if absent.any() and self._missing is None:
-            raise TableError(
-                f"Column {self.column.name!r}, row {int(np.argmax(absent)) + 1}: the cell is missing, "
-                "and the schema says it never is.",
-                hint="Set nullable to true in the schema.",
-            )
-        tokens[absent] = -1 if self._missing is None else self._missing
-        return tokens.astype(np.int32)[:, None]
+        if self._missing is not None:
+            tokens = np.where(absent, np.int32(self._missing), tokens)
+        return tokens[:, None]
 
     def decode(self, tokens: Tokens) -> pa.Array:
         indices = pa.array(tokens[:, 0], pa.int32(), mask=tokens[:, 0] >= len(self._texts))
-        texts = pa.array(self._texts, pa.string()).take(indices)
-        return texts.cast(arrow_type(self.column.storage))
+        return self._stored.take(indices)
 
     def text(self, cell: Cell) -> str:
         if cell is None:
-            return MISSING
-        return spell(_text_of(cell))
+            return self._missing_text()
+        text = cell if isinstance(cell, str) else _text_of(cell, self._stored.type)
+        if text not in self._cells:
+            raise SchemaError(f"Column {self.column.name!r} has no category {text!r}.")
+        return spell(text)
 
     def cell(self, text: str, *, quoted: bool) -> Cell:
         if text == MISSING and not quoted:
-            if self._missing is None:
-                raise SchemaError(f"Column {self.column.name!r} cannot be missing.")
+            self._missing_text()
             return None
-        if text not in self._texts:
+        if text not in self._cells:
             raise SchemaError(f"Column {self.column.name!r} has no category {text!r}.")
-        return pa.scalar(text).cast(arrow_type(self.column.storage)).as_py()
+        return self._cells[text]
 
     def token_text(self, place: int, token: int) -> str:
         return MISSING if token == self._missing else self._spelled[token]
 
 
-def _text_of(cell: Cell) -> str:
-    if isinstance(cell, bool):
-        return "true" if cell else "false"
-    return str(cell)
+def _stored(column: CategoryColumn | BooleanColumn, texts: tuple[str, ...]) -> pa.Array:
+    """The categories in the storage type, which must spell them just so."""
+    try:
+        stored = pa.array(texts, pa.string()).cast(arrow_type(column.storage))
+        spelled = stored.cast(pa.string()).to_pylist()
+    except pa.ArrowException as error:
+        raise SchemaError(
+            f"Column {column.name!r}: a category does not fit the storage {column.storage}; {error}"
+        ) from error
+    for text, back in zip(texts, spelled, strict=True):
+        if text != back:
+            raise SchemaError(
+                f"Column {column.name!r}: its storage {column.storage} spells the category "
+                f"{text!r} as {back!r}; list it so."
+            )
+    return stored
+
+
+def _text_of(cell: Cell, kind: pa.DataType) -> str:
+    try:
+        return str(pa.scalar(cell, kind).cast(pa.string()).as_py())
+    except (pa.ArrowException, TypeError, ValueError):
+        return str(cell)

@@ -16,7 +16,8 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from llmsynth.codec.cell_text import escape
+from llmsynth.codec.cell_text import MISSING, escape
+from llmsynth.errors import SchemaError, TableError
 from llmsynth.schema.columns import Column
 
 SKIPPED = -1
@@ -104,7 +105,11 @@ class ColumnCode(ABC):
 
     @abstractmethod
     def text(self, cell: Cell) -> str:
-        """One cell as it stands in a row's text."""
+        """One cell as it stands in a row's text.
+
+        Raises:
+            SchemaError: a cell that this column cannot hold.
+        """
 
     @abstractmethod
     def cell(self, text: str, *, quoted: bool) -> Cell:
@@ -118,12 +123,21 @@ class ColumnCode(ABC):
     def token_text(self, place: int, token: int) -> str:
         """The piece of text that a token stands for."""
 
-    def token_values(self, place: int) -> npt.NDArray[np.float64] | None:
-        """Where each token lies on the number line, float64 (tokens,), NaN where nowhere.
+    def _absent(self, cells: pa.Array) -> npt.NDArray[np.bool_]:
+        """Which cells are missing; bool (cells,). Refuses them where none may be."""
+        absent = np.asarray(cells.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_)
+        if absent.any() and not self.column.nullable:
+            raise TableError(
+                f"Column {self.column.name!r}, row {int(np.argmax(absent)) + 1}: the cell is "
+                "missing, and the schema says it never is.",
+                hint="Set nullable to true in the schema.",
+            )
+        return absent
 
-        None for columns without an order.
-        """
-        return None
+    def _missing_text(self) -> str:
+        if not self.column.nullable:
+            raise SchemaError(f"Column {self.column.name!r} cannot be missing.")
+        return MISSING
 
     def regex(self) -> str:
         """A regular expression of every text this column can hold."""
@@ -145,6 +159,8 @@ class ColumnCode(ABC):
     def _alternatives(self, place: int, tokens: Sequence[int]) -> str:
         texts = [self.token_text(place, token) for token in tokens]
         width = len(texts[0])
-        if len(texts) == 10**width and all(t.isdigit() and len(t) == width for t in texts):
+        # Only digit groups of one width: other texts must not pass for all of them.
+        is_digits = all(t.isascii() and t.isdigit() and len(t) == width for t in texts)
+        if is_digits and len(set(texts)) == 10**width:
             return f"[0-9]{{{width}}}"
         return f"(?:{'|'.join(escape(text) for text in texts)})"

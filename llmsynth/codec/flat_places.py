@@ -39,7 +39,8 @@ def flat_places(language: RowLanguage, codes: Tokens) -> frozenset[int]:
         if not isinstance(code, NumberCode):
             continue
         for place in reversed(places[1:]):
-            if not _is_flat(codes[:, places.start], codes[:, place], code.place_sizes[place - places.start]):
+            size = code.place_sizes[place - places.start]
+            if not _is_flat(codes[:, places.start], codes[:, place], size):
                 break
             flat.add(place)
     return frozenset(flat)

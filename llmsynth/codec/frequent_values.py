@@ -8,10 +8,8 @@ way, where bins would smear them.
 from __future__ import annotations
 
 from dataclasses import replace
-from decimal import Decimal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.codec.number_code import NumberCode
@@ -22,39 +20,45 @@ _MOST_VALUES = 512
 _LEAST_HEAPING = 5.0
 
 
-def with_frequent_values(table: pa.Table, schema: TableSchema, *, least_rows: int = 5) -> TableSchema:
-    """The schema with `frequent` and `trailing_zeros` filled in for every number column that lacks it.
+def with_frequent_values(
+    table: pa.Table, schema: TableSchema, *, least_rows: int = 5
+) -> TableSchema:
+    """The schema with `frequent` and `trailing_zeros` filled in for every number column.
 
-    A value qualifies when at least `least_rows` rows and one row in 2,000 hold it, and when it
-    heaps: it has five times the rows that an even spread over its leading digit group would give
-    it. At most 512 values a column. Columns whose every value is one token are left alone.
+    Columns that have either keep both. A value is frequent when at least `least_rows` rows and one
+    row in 2,000 hold it, and when it heaps: it has five times the rows that an even spread over its
+    leading digit group would give it. At most 512 values a column. Columns whose every value is one
+    token get none.
+
+    Args:
+        table: columns as the schema has them, in their storage types.
+        least_rows: also what a value must have not to tell of single rows.
     """
     for column in schema.columns:
         if isinstance(column, NumberColumn) and not (column.frequent or column.trailing_zeros):
             cells = table.column(column.name).combine_chunks().drop_null()
             column = replace(column, trailing_zeros=_zeros(NumberCode(column), cells))
-            schema = schema.with_column(column)
             code = NumberCode(column)
             if len(code.place_sizes) > 1 and len(cells):
-                least = max(least_rows, table.num_rows / 2000)
-                schema = schema.with_column(_filled(code, code.units(cells), least))
+                column = _filled(code, cells, max(least_rows, table.num_rows / 2000))
+            schema = schema.with_column(column)
     return schema
 
 
-def _filled(code: NumberCode, units: npt.NDArray[np.generic], least: float) -> NumberColumn:
+def _filled(code: NumberCode, cells: pa.Array, least: float) -> NumberColumn:
+    units = code.grid.units(cells)
     values, inverse, counts = np.unique(units, return_inverse=True, return_counts=True)
-    groups = values // code.tail_unit
-    _, group_of = np.unique(groups, return_inverse=True)
+    _, group_of = np.unique(values // code.tail_unit, return_inverse=True)
     rows_in_group = np.bincount(group_of[inverse])
     heaping = counts * float(code.tail_unit) / rows_in_group[group_of]
     chosen = np.flatnonzero((counts >= least) & (heaping >= _LEAST_HEAPING))
     chosen = np.sort(chosen[np.argsort(-counts[chosen], kind="stable")][:_MOST_VALUES])
-    texts = (Decimal(int(value) * 10**code.column.trailing_zeros).scaleb(-code.column.scale) for value in values[chosen])
-    return replace(code.column, frequent=tuple(format(text.normalize(), "f") for text in texts))
+    frequent = tuple(code.grid.text(value) for value in values[chosen].tolist())
+    return replace(code.column, frequent=frequent)
 
 
 def _zeros(code: NumberCode, cells: pa.Array) -> int:
-    units = np.unique(code.units(cells))
+    units = np.unique(code.grid.units(cells))
     if not units.any():
         return 0
     zeros = 0

@@ -30,7 +30,6 @@ from llmsynth.schema.columns import (
     NumberColumn,
     TextColumn,
 )
-from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 
 
@@ -47,6 +46,7 @@ class RowLanguage:
     def __init__(self, schema: TableSchema) -> None:
         self.schema = schema
         self.codes: tuple[ColumnCode, ...] = tuple(_code(column) for column in schema.columns)
+        self._by_name = dict(zip(schema.names, self.codes, strict=True))
         self.place_sizes: npt.NDArray[np.int64] = np.array(
             [size for code in self.codes for size in code.place_sizes], dtype=np.int64
         )
@@ -139,10 +139,10 @@ class RowLanguage:
         return out
 
     def _code(self, name: str) -> ColumnCode:
-        for code in self.codes:
-            if code.column.name == name:
-                return code
-        raise SchemaError(f"No column {name!r} in this row language.")
+        code = self._by_name.get(name)
+        if code is None:
+            raise SchemaError(f"No column {name!r} in this row language.")
+        return code
 
 
 def _bare(text: str, start: int) -> tuple[str, bool, int]:
@@ -158,7 +158,6 @@ def _whole(column: pa.ChunkedArray) -> pa.Array:
 
 
 def _code(column: Column) -> ColumnCode:
-    arrow_type(column.storage)
     match column:
         case NumberColumn():
             return NumberCode(column)

@@ -23,6 +23,9 @@ from llmsynth.codec.token_trie import TokenTrie
 from llmsynth.errors import BundleError, ConditionError, SettingsError
 
 _FORMAT = "llmsynth-token-automaton-1"
+_DISPENSABLE = {0xF1, 0xF2}
+"""Bytes that begin characters of Unicode's unassigned planes 4 to 11; some vocabularies, such as
+SmolLM2's, were trained on texts without any and lack them."""
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -77,8 +80,7 @@ class TokenAutomaton:
         """
         spelling = TokenSpelling.of(tokenizer)
         optional_space = " ?" if spelling.strips_leading_space else ""
-        rows = ByteAutomaton.compile(f"{optional_space}(?:{pattern})")
-        _check_spellable(rows, spelling)
+        rows = _spellable(ByteAutomaton.compile(f"{optional_space}(?:{pattern})"), spelling)
         allowed_sets, set_starts, set_tokens = _allowed(rows, spelling)
         lengths = [len(piece or b"") for piece in spelling.pieces]
         return cls(
@@ -244,16 +246,17 @@ def _array_names() -> list[str]:
     return [f.name for f in fields(TokenAutomaton) if "NDArray" in str(f.type)]
 
 
-def _check_spellable(rows: ByteAutomaton, spelling: TokenSpelling) -> None:
+def _spellable(rows: ByteAutomaton, spelling: TokenSpelling) -> ByteAutomaton:
     """Without a token for each byte, a state could be reached that no token leaves."""
     single = {piece[0] for piece in spelling.pieces if piece is not None and len(piece) == 1}
-    missing = sorted(rows.used_bytes() - single)
-    if missing:
+    missing = rows.used_bytes() - single
+    if not missing <= _DISPENSABLE:
         raise SettingsError(
             f"Expected a tokenizer with a token for every byte; this one has none for "
-            f"{bytes(missing)!r}, which rows can contain.",
+            f"{bytes(sorted(missing))!r}, which rows can contain.",
             hint="Use a byte-level BPE trained with the full byte alphabet, or byte fallback.",
         )
+    return rows.without(missing) if missing else rows
 
 
 def _allowed(

@@ -10,15 +10,14 @@ import json
 import re
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Protocol
+from typing import Any, Protocol
 
 from llmsynth.errors import SettingsError
 
 _FALLBACK_BYTE = re.compile(r"<0x([0-9A-Fa-f]{2})>")
 _SPACE_MARK = "\u2581"
-_PARTS = ("pre_tokenizer", "decoder")
 
-Json = Mapping[str, object]
+Json = Mapping[str, Any]
 
 
 class Tokenizer(Protocol):
@@ -64,7 +63,7 @@ class TokenSpelling:
                 hint="Set tokenizer.eos_token to one of its special tokens.",
             )
         vocabulary = tokenizer.get_vocab()
-        splitting, decoding = (list(_stages(tokenizer, part)) for part in _PARTS)
+        splitting, decoding = _stages(tokenizer)
         byte_level = _is_byte_level(splitting + decoding, vocabulary)
         spelled_by = _byte_level_piece if byte_level else _sentencepiece_piece
         pieces: list[bytes | None] = [None] * (max(vocabulary.values()) + 1)
@@ -80,15 +79,22 @@ class TokenSpelling:
         )
 
 
-def _stages(tokenizer: Tokenizer, part: str) -> Iterator[Json]:
-    """Yield every stage of one part of a fast tokenizer, nested ones too."""
+def _stages(tokenizer: Tokenizer) -> tuple[list[Json], list[Json]]:
+    """Every stage of a fast tokenizer's pre-tokenizer and of its decoder."""
     backend = getattr(tokenizer, "backend_tokenizer", None)
-    queue = [json.loads(backend.to_str())[part]] if backend is not None else []
-    while queue:
-        stage = queue.pop()
-        if stage:
-            yield stage
-            queue += stage.get("pretokenizers", []) + stage.get("decoders", [])
+    if backend is None:
+        return [], []
+    description = json.loads(backend.to_str())
+    return list(_flat(description["pre_tokenizer"])), list(_flat(description["decoder"]))
+
+
+def _flat(stage: Json | None) -> Iterator[Json]:
+    """Yield a stage and those nested in it."""
+    if stage is not None:
+        yield stage
+        for nested in ("pretokenizers", "decoders"):
+            for inner in stage.get(nested, []):
+                yield from _flat(inner)
 
 
 def _is_byte_level(stages: list[Json], vocabulary: Mapping[str, int]) -> bool:

@@ -158,13 +158,12 @@ class RowRecorder:
 def _behind_prefixes(prefixes: Sequence[Sequence[int]], drawn: Tensor) -> tuple[Tensor, Tensor]:
     prefix_lengths = torch.tensor([len(prefix) for prefix in prefixes], dtype=torch.int64)
     lengths = prefix_lengths + (drawn != PADDING).sum(dim=1)
-    longest = int(lengths.max())
-    token_ids = torch.tensor(
-        [[*prefix, *[PADDING] * (longest - len(prefix))] for prefix in prefixes]
-    )
+    width = int(lengths.max())
+    padded = [[*prefix, *[PADDING] * (width - len(prefix))] for prefix in prefixes]
+    token_ids = torch.tensor(padded, dtype=torch.int64)
     rows, steps = (drawn != PADDING).nonzero(as_tuple=True)
     token_ids[rows, prefix_lengths[rows] + steps] = drawn[rows, steps]
-    return token_ids.to(torch.int64), lengths
+    return token_ids, lengths
 
 
 def _padded(token_ids: Tensor, width: int) -> Tensor:

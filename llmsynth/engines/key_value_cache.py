@@ -72,4 +72,8 @@ class KeyValueCache:
 
 
 def _placed(rows: Tensor, chosen: Tensor | None, nodes: int) -> Tensor:
-    return rows if chosen is None else rows.new_zeros(nodes, rows.shape[1]).index_copy_(0, chosen, rows)
+    return (
+        rows
+        if chosen is None
+        else rows.new_zeros(nodes, rows.shape[1]).index_copy_(0, chosen, rows)
+    )

@@ -13,6 +13,8 @@ from llmsynth.errors import SamplingError, SettingsError
 
 _CELLS_AT_ONCE = 1 << 22
 """Size of the tables of allowed probabilities that rows are drawn from."""
+_WIDE = 1024
+"""Rows with this many tokens share a table only with rows of the same set, which is faster."""
 _NARROWEST = 4
 """Rows with this many times fewer tokens than their neighbours get a table of their own."""
 
@@ -63,7 +65,7 @@ def draw_masked(
             f"got {logits.shape[1]}.",
             hint="Use the tokenizer the model was trained with.",
         )
-    logits = logits.float() / temperature
+    logits = logits.float() if temperature == 1 else logits.float() / temperature
     log_total = torch.logsumexp(logits, dim=1).double()
     if not bool(log_total.isfinite().all()):
         raise SamplingError(
@@ -72,17 +74,19 @@ def draw_masked(
         )
     tokens = torch.empty_like(states)
     log_kept = torch.empty_like(log_total)
-    best_allowed = torch.empty_like(log_total)
-    for rows in _tables(automaton.counts(states)):
-        candidates, valid = automaton.allowed(states[rows])
-        values = logits[rows[:, None], candidates].double().masked_fill(~valid, -torch.inf)
-        best_allowed[rows] = best = values.amax(dim=1)
-        weights = (values - best[:, None]).exp()
+    best_allowed = torch.empty_like(logits[:, 0])
+    sets = automaton.allowed_sets[states]
+    for rows, share_set in _tables(automaton.counts(states), sets):
+        candidates, valid = automaton.allowed(states[rows[:1] if share_set else rows])
+        values = _values(logits[rows], candidates, valid)
+        best = values.amax(dim=1)
+        weights = values.sub_(best[:, None]).exp_().double()
+        best_allowed[rows] = best
         log_kept[rows] = best + weights.sum(dim=1).log() - log_total[rows]
         if top_p < 1:
             weights = _nucleus(weights, top_p)
         chosen = _inverse_cumulative(weights, draws[rows])
-        tokens[rows] = candidates.gather(1, chosen[:, None])[:, 0]
+        tokens[rows] = candidates.expand(len(rows), -1).gather(1, chosen[:, None])[:, 0]
     return MaskedDraw(
         tokens=tokens,
         log_kept=log_kept.clamp(max=0),
@@ -90,16 +94,34 @@ def draw_masked(
     )
 
 
-def _tables(counts: Tensor) -> Iterator[Tensor]:
-    """Split rows into tables of about equal width and bounded size; yields int64 row numbers."""
-    widths, order = counts.sort(descending=True, stable=True)
+def _tables(counts: Tensor, sets: Tensor) -> Iterator[tuple[Tensor, bool]]:
+    """Split rows into tables of about equal width and bounded size.
+
+    Args:
+        counts: int64 (n,), tokens each row may choose from.
+        sets: int64 (n,), the set they form.
+
+    Yields:
+        int64 row numbers, and whether all these rows have one set.
+    """
+    by_set = sets.argsort(stable=True)
+    widths, order = counts[by_set].sort(descending=True, stable=True)
+    order = by_set[order]
     first = 0
     while first < len(order):
-        width = int(widths[first])
-        narrower = int((widths[first:] * _NARROWEST >= width).sum())
-        last = first + max(min(narrower, _CELLS_AT_ONCE // width), 1)
-        yield order[first:last]
+        width, rest = int(widths[first]), order[first:]
+        share_set = width >= _WIDE
+        alike = sets[rest] == sets[rest[0]] if share_set else widths[first:] * _NARROWEST >= width
+        last = first + max(min(int(alike.sum()), _CELLS_AT_ONCE // width), 1)
+        yield order[first:last], share_set
         first = last
+
+
+def _values(logits: Tensor, candidates: Tensor, valid: Tensor) -> Tensor:
+    """The candidates' logits: float32 (rows, widest), minus infinity for padding."""
+    if len(candidates) == 1:
+        return logits.index_select(1, candidates[0])
+    return logits.gather(1, candidates).masked_fill_(~valid, -torch.inf)
 
 
 def _nucleus(weights: Tensor, top_p: float) -> Tensor:

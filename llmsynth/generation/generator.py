@@ -11,7 +11,7 @@ import pyarrow as pa
 import torch
 
 from llmsynth.codec.row_language import RowLanguage
-from llmsynth.engines.compact_sampler import BLOCK_ROWS, CompactSampler, Sharpness
+from llmsynth.engines.compact_sampler import CompactSampler, Sharpness
 from llmsynth.errors import SettingsError
 from llmsynth.generation.conditions import Conditions
 from llmsynth.generation.constraints import ConstraintMasks, violations, with_totals
@@ -88,12 +88,13 @@ class Generator:
         self.report.asked = num_rows
         started = time.perf_counter()
         waiting: list[pa.Table] = []
-        for first in range(0, num_rows, BLOCK_ROWS):
+        rows = self._sampler.block_rows
+        for first in range(0, num_rows, rows):
             limit = self._settings.max_seconds
             if limit is not None and time.perf_counter() - started > limit:
                 self.report.stopped = "time"
                 break
-            block = self._block(first, min(BLOCK_ROWS, num_rows - first))
+            block = self._block(first, min(rows, num_rows - first))
             self._account(block.num_rows, started)
             waiting.append(block)
             if sum(table.num_rows for table in waiting) >= self._settings.batch_rows:

@@ -4,42 +4,14 @@ from __future__ import annotations
 
 import math
 import random
-import re
-import string
-from dataclasses import dataclass
+from collections.abc import Iterator
 
 import pyarrow as pa
 
-from llmsynth.errors import SamplingError, SchemaError
+from llmsynth.codec.identifier_pattern import Atom, read_pattern
+from llmsynth.errors import SamplingError
 from llmsynth.schema.columns import IdentifierColumn
 from llmsynth.schema.storage import arrow_type
-
-_ATOM = re.compile(r"(\[[^\]]+\]|\\d|\\.|[^\\\[\]{}])(?:\{(\d+)(?:,(\d+))?\})?")
-
-
-@dataclass(frozen=True)
-class _Atom:
-    """Some characters, between `least` and `most` of them."""
-
-    characters: str
-    least: int
-    most: int
-
-    @property
-    def capacity(self) -> int:
-        return sum(len(self.characters) ** count for count in range(self.least, self.most + 1))
-
-    def spell(self, index: int) -> str:
-        size = len(self.characters)
-        for count in range(self.least, self.most + 1):
-            if index < size**count:
-                break
-            index -= size**count
-        out = []
-        for _ in range(count):
-            index, digit = divmod(index, size)
-            out.append(self.characters[digit])
-        return "".join(reversed(out))
 
 
 class IdentifierMaker:
@@ -53,8 +25,8 @@ class IdentifierMaker:
 
     def __init__(self, column: IdentifierColumn, seed: int) -> None:
         self._column = column
-        self._atoms = _parse(column)
-        self._capacity = math.prod(atom.capacity for atom in self._atoms)
+        self._spellers = [_Speller(atom) for atom in read_pattern(column)]
+        self._capacity = math.prod(speller.capacity for speller in self._spellers)
         draw = random.Random(f"{seed}:{column.name}")
         self._start = draw.randrange(self._capacity)
         self._stride = 1
@@ -63,56 +35,57 @@ class IdentifierMaker:
             if math.gcd(self._stride, self._capacity) == 1:
                 break
 
+    def check(self, num_rows: int) -> None:
+        """Refuse more rows than there are names.
+
+        Raises:
+            SamplingError: a unique column, and the pattern has too few texts.
+        """
+        if self._column.unique and num_rows > self._capacity:
+            raise SamplingError(
+                f"Column {self._column.name!r}: its pattern {self._column.pattern!r} has "
+                f"{self._capacity} texts, fewer than the {num_rows} rows asked for.",
+                hint="Widen `pattern` in the schema, or set `unique` to false.",
+            )
+
     def make(self, first_row: int, count: int) -> pa.Array:
         """Names of rows `first_row` to `first_row + count - 1`, in the column's storage type.
 
         Raises:
             SamplingError: a unique column, and the pattern has too few texts.
         """
-        if self._column.unique and first_row + count > self._capacity:
-            raise SamplingError(
-                f"Column {self._column.name!r}: its pattern {self._column.pattern!r} has "
-                f"{self._capacity} texts, fewer than the {first_row + count} rows asked for.",
-                hint="Widen `pattern` in the schema, or set `unique` to false.",
-            )
+        self.check(first_row + count)
         texts = [self._text(row) for row in range(first_row, first_row + count)]
         return pa.array(texts, pa.string()).cast(arrow_type(self._column.storage))
 
     def _text(self, row: int) -> str:
         index = (self._start + row * self._stride) % self._capacity
-        pieces = []
-        for atom in reversed(self._atoms):
-            index, digit = divmod(index, atom.capacity)
-            pieces.append(atom.spell(digit))
-        return "".join(reversed(pieces))
+        return "".join(reversed(list(self._pieces(index))))
+
+    def _pieces(self, index: int) -> Iterator[str]:
+        for speller in reversed(self._spellers):
+            index, own = divmod(index, speller.capacity)
+            yield speller.spell(own)
 
 
-def _parse(column: IdentifierColumn) -> list[_Atom]:
-    atoms, at = [], 0
-    while at < len(column.pattern):
-        match = _ATOM.match(column.pattern, at)
-        if match is None:
-            raise SchemaError(
-                f"Column {column.name!r}: pattern {column.pattern!r} is not made of literals, "
-                f"classes and counts (character {at}).",
-            )
-        least = int(match[2] or 1)
-        atoms.append(_Atom(_characters(match[1]), least, int(match[3] or least)))
-        at = match.end()
-    return atoms
+class _Speller:
+    """The texts of an atom by number, the short ones first."""
 
+    def __init__(self, atom: Atom) -> None:
+        self._characters = atom.characters
+        size = len(atom.characters)
+        self._sizes = [(count, size**count) for count in range(atom.least, atom.most + 1)]
+        self.capacity = sum(texts for _, texts in self._sizes)
 
-def _characters(atom: str) -> str:
-    if atom == r"\d":
-        return string.digits
-    if not atom.startswith("["):
-        return atom[-1]
-    out, body, at = [], atom[1:-1], 0
-    while at < len(body):
-        if at + 2 < len(body) and body[at + 1] == "-":
-            out += [chr(code) for code in range(ord(body[at]), ord(body[at + 2]) + 1)]
-            at += 3
-        else:
-            out.append(body[at])
-            at += 1
-    return "".join(dict.fromkeys(out))
+    def spell(self, index: int) -> str:
+        length = 0
+        for count, texts in self._sizes:
+            length = count
+            if index < texts:
+                break
+            index -= texts
+        out = []
+        for _ in range(length):
+            index, digit = divmod(index, len(self._characters))
+            out.append(self._characters[digit])
+        return "".join(reversed(out))

@@ -4,7 +4,7 @@ One forward position per token. The input at a position is the sum of two embedd
 written, and the *place* (column and digit group) to be written next, as in sigma-GPT (Pannatier,
 Courdier & Fleuret 2024, arXiv 2404.09562, section 3). So a column name costs no position of its
 own, and the same weights serve every column order. There are no positional rotations: what stands
-in the prefix is a set of (column, value) pairs, and the place embedding says which digit comes next.
+in the prefix is a set of (column, value) pairs; the place embedding says which digit comes next.
 """
 
 from __future__ import annotations
@@ -28,6 +28,8 @@ class CompactShape:
     intermediate_size: int = 256
     place_sizes: tuple[int, ...] = ()
     """Tokens at each place; their sum is the number of value tokens."""
+    dropout: float = 0.0
+    """Share of each layer's two outputs zeroed while training."""
 
     @property
     def num_tokens(self) -> int:
@@ -52,15 +54,15 @@ class _UnitNorm(torch.autograd.Function):
     """x / rms(x) in few passes over memory; the norm's weight is folded into the next matrix."""
 
     @staticmethod
-    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:  # type: ignore[override]
+    def forward(ctx: torch.autograd.function.FunctionCtx, x: Tensor) -> Tensor:
         norm = torch.linalg.vector_norm(x, dim=-1, keepdim=True, dtype=torch.float32)
         scale = (norm.square_().div_(x.shape[-1]).add_(NORM_EPS)).rsqrt_().to(x.dtype)
-        y = x * scale
+        y: Tensor = x * scale
         ctx.save_for_backward(y, scale)
         return y
 
     @staticmethod
-    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:  # type: ignore[override]
+    def backward(ctx: torch.autograd.function.FunctionCtx, grad: Tensor) -> Tensor:
         y, scale = ctx.saved_tensors  # type: ignore[attr-defined]
         along = (grad * y).mean(-1, keepdim=True)
         return torch.addcmul(grad, y, along, value=-1).mul_(scale)
@@ -81,6 +83,7 @@ class CompactLayer(nn.Module):
         super().__init__()
         hidden, inner = shape.hidden_size, shape.intermediate_size
         self.num_heads = shape.num_heads
+        self.dropout = shape.dropout
         self.head_size = hidden // shape.num_heads
         self.input_norm = nn.Parameter(torch.ones(hidden))
         self.post_norm = nn.Parameter(torch.ones(hidden))
@@ -103,11 +106,16 @@ class CompactLayer(nn.Module):
 
     def mix(self, x: Tensor, attended: Tensor) -> Tensor:
         """The layer's output from its input and what attention read."""
-        x = x + functional.linear(attended, self.out.to(x.dtype))
+        x = x + self._dropped(functional.linear(attended, self.out.to(x.dtype)))
         gate, up = functional.linear(
             unit_norm(x), (self.gate_up * self.post_norm).to(x.dtype)
         ).chunk(2, -1)
-        return x + functional.linear(functional.relu(gate) * up, self.down.to(x.dtype))
+        return x + self._dropped(
+            functional.linear(functional.relu(gate) * up, self.down.to(x.dtype))
+        )
+
+    def _dropped(self, x: Tensor) -> Tensor:
+        return functional.dropout(x, self.dropout) if self.training and self.dropout else x
 
     def forward(self, x: Tensor, mask: Tensor) -> Tensor:
         rows, length, hidden = x.shape

@@ -2,14 +2,14 @@
 
 A category held by fewer rows than a floor is not learned as itself: its cells are left out of their
 rows, so that the model fills them from what remains. Numbers, dates and moments stop at the
-floor-th smallest and largest. This is a release rule, not differential privacy.
+floor-th smallest and largest; where fewer rows than the floor have any, none is learned. This is a
+release rule, not differential privacy.
 """
 
 from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from decimal import Decimal
 
 import numpy as np
 import numpy.typing as npt
@@ -23,6 +23,7 @@ from llmsynth.schema.columns import (
     DatetimeColumn,
     NumberColumn,
 )
+from llmsynth.schema.number_texts import plain_decimal
 from llmsynth.schema.table_schema import TableSchema
 
 DEFAULT_FLOOR = 5
@@ -60,6 +61,8 @@ def protect_rare_values(
         table: columns as the schema has them, in their storage types.
         floor: how many rows must hold a category for it to be learned; 1 protects nothing.
     """
+    if floor <= 1:
+        return Protected(table, schema)
     left_out: dict[str, npt.NDArray[np.bool_]] = {}
     categories: dict[str, int] = {}
     extremes: dict[str, int] = {}
@@ -73,9 +76,13 @@ def protect_rare_values(
                 assert isinstance(new, CategoryColumn)
                 categories[column.name] = len(column.categories) - len(new.categories)
         elif isinstance(column, (NumberColumn, DateColumn, DatetimeColumn)):
-            new, cells, clipped = _without_extremes(column, cells, floor)
-            if clipped:
-                extremes[column.name] = clipped
+            if 0 < len(cells) - cells.null_count < floor:
+                left_out[column.name] = cells.is_valid().to_numpy(zero_copy_only=False)
+                new, cells = _emptied(column), pa.nulls(len(cells), cells.type)
+            else:
+                new, cells, clipped = _without_extremes(column, cells, floor)
+                if clipped:
+                    extremes[column.name] = clipped
         schema = schema.with_column(new)
         table = table.set_column(index, column.name, cells)
     return Protected(table, schema, left_out, categories, extremes)
@@ -104,20 +111,27 @@ def _without_extremes(
         return column, cells, 0
     ordered = present.take(pc.sort_indices(present))
     size = len(ordered)
+    # Below twice the floor both ends meet in the middle.
     low = ordered[min(floor - 1, (size - 1) // 2)]
     high = ordered[max(size - floor, size // 2)]
     outside = pc.or_(pc.less(cells, low), pc.greater(cells, high))
     clipped = int(pc.sum(outside.fill_null(False)).as_py() or 0)
     bounded = pc.if_else(pc.less(cells, low), low, pc.if_else(pc.greater(cells, high), high, cells))
-    bounds = {"minimum": _bound_text(column, low), "maximum": _bound_text(column, high)}
-    return replace(column, **bounds), bounded, clipped
+    minimum, maximum = _bound_text(low), _bound_text(high)
+    return replace(column, minimum=minimum, maximum=maximum), bounded, clipped
 
 
-def _bound_text(column: Column, value: pa.Scalar) -> str:
-    cell = value.as_py()
-    if isinstance(column, NumberColumn):
-        return format(Decimal(str(cell)).normalize(), "f")
-    if isinstance(column, DatetimeColumn):
-        naive = value.cast(pa.timestamp("us", value.type.tz)).cast(pa.int64()).as_py()
-        return str(np.datetime64(naive, "us"))
-    return str(cell)
+def _emptied(column: NumberColumn | DateColumn | DatetimeColumn) -> Column:
+    """The column without any value: bounds that say nothing, and only missing cells."""
+    blank = type(column)(name=column.name)
+    return replace(column, nullable=True, minimum=blank.minimum, maximum=blank.maximum)
+
+
+def _bound_text(value: pa.Scalar) -> str:
+    kind = value.type
+    if pa.types.is_timestamp(kind):
+        ticks = value.cast(pa.timestamp(kind.unit)).cast(pa.timestamp("us"), safe=False)
+        return str(np.datetime64(ticks.cast(pa.int64()).as_py(), "us"))
+    if pa.types.is_date(kind):
+        return str(value.as_py())
+    return plain_decimal(value.cast(pa.string()).as_py())

@@ -122,7 +122,8 @@ def _one_atom(texts: Sequence[str]) -> list[Atom] | None:
     lengths = [len(text) for text in texts]
     members = (r"[0-9]" if atom == r"\d" else atom)[1:-1]
     # The hyphen goes last, where it cannot mean a range.
-    return [(f"[{members}{''.join(sorted(marks, reverse=True))}]", min(lengths), max(lengths))]
+    ordered = sorted(marks, key=lambda mark: (mark == "-", mark))
+    return [(f"[{members}{''.join(ordered)}]", min(lengths), max(lengths))]
 
 
 def _atom(characters: set[str]) -> str | None:

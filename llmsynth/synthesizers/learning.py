@@ -9,6 +9,7 @@ from pathlib import Path
 
 import torch
 
+from llmsynth.errors import SettingsError
 from llmsynth.models.compact import CompactModel, CompactShape
 from llmsynth.models.sizes import Size, choose_size
 from llmsynth.progress import Progress
@@ -17,8 +18,8 @@ from llmsynth.training.loop import Trainer, TrainingReport
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
-USUAL_SHARE = 0.5
-"""Share of training rows written in the usual order; the others are shuffled afresh each epoch."""
+NONE_GIVEN_SHARE = 0.5
+"""Share of training rows in which no column is given; see `training.sequences.Shuffler`."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -30,6 +31,11 @@ class Overrides:
     batch_rows: int | None = None
     max_epochs: float | None = None
     max_minutes: float | None = None
+
+    def __post_init__(self) -> None:
+        for name, value in asdict(self).items():
+            if value is not None and not value > 0:
+                raise SettingsError(f"{name} must be above 0, got {value}.")
 
 
 def sampling_precision() -> torch.dtype:
@@ -71,7 +77,7 @@ def learn(
         columns,
         size.shape.begin_token,
         usual_order=torch.tensor(order),
-        usual_share=USUAL_SHARE,
+        none_given_share=NONE_GIVEN_SHARE,
     )
     trainer = Trainer(
         model=model,
@@ -96,7 +102,7 @@ def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size
         size.shape,
         hidden_size=hidden,
         intermediate_size=2 * hidden,
-        num_heads=max(hidden // 64, 1) if overrides.hidden_size else size.shape.num_heads,
+        num_heads=_num_heads(hidden) if overrides.hidden_size else size.shape.num_heads,
         num_layers=overrides.num_layers or size.shape.num_layers,
     )
     return Size(
@@ -106,8 +112,13 @@ def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size
     )
 
 
+def _num_heads(hidden: int) -> int:
+    """One head for each 64 of the width, or the next smaller number that divides it."""
+    return next(heads for heads in range(max(hidden // 64, 1), 0, -1) if hidden % heads == 0)
+
+
 def _log_marginals(codes: torch.Tensor, place_sizes: tuple[int, ...]) -> list[torch.Tensor]:
-    """Log shares of each place's tokens among the rows that use it, smoothed by a tenth of a row."""
+    """Log shares of each place's tokens in the rows that use it, smoothed by a tenth of a row."""
     out = []
     for place, size in enumerate(place_sizes):
         used = codes[:, place][codes[:, place] >= 0]
@@ -122,7 +133,8 @@ def _fingerprint(
     facts = {
         "data": prepared.data_hash,
         "schema": prepared.language.schema.to_json(),
-        "settings": asdict(settings),
+        # What is left of a time budget differs from run to run, and bounds the same training.
+        "settings": asdict(replace(settings, max_minutes=None)),
         "shape": asdict(shape),
         "target": target,
     }

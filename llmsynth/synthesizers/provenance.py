@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import datetime as dt
+import math
 from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
@@ -46,12 +47,17 @@ def provenance(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object
             **{k: v for k, v in asdict(synthesizer.model_.shape).items() if k != "place_sizes"},
             "parameters": sum(weight.numel() for weight in synthesizer.model_.parameters()),
         },
-        "training": asdict(synthesizer.training_),
+        "training": {name: _known(value) for name, value in asdict(synthesizer.training_).items()},
         "fit_seconds": round(synthesizer.fit_seconds_, 2),
         "protected": prepared.protected.counts() if not synthesizer.keep_rare else None,
         "holds_of_the_data": held(prepared.language.schema),
-        "privacy": "No differential privacy: see `protected` for the release rule that was applied.",
+        "privacy": "No differential privacy: `protected` says which release rule was applied.",
     }
+
+
+def _known(value: object) -> object:
+    """None for a number that is none: JSON has no NaN."""
+    return None if isinstance(value, float) and math.isnan(value) else value
 
 
 def held(schema: TableSchema) -> dict[str, object]:

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
+import torch
 
 from llmsynth.bundle.bundle import Bundle
 from llmsynth.codec.row_language import RowLanguage
@@ -19,6 +21,7 @@ from llmsynth.generation.sample import Sample
 from llmsynth.models.compact import CompactShape
 from llmsynth.models.llama_checkpoint import from_llama, llama_config, to_llama
 from llmsynth.progress import Progress, silent
+from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.learning import Overrides, learn, sampling_precision
 from llmsynth.synthesizers.preparation import prepare, usual_order
@@ -95,10 +98,18 @@ class Synthesizer:
         fit of the same table and settings goes on from there.
 
         Raises:
+            SettingsError: a size or budget that is not above 0.
             TableError, SchemaError: the table or schema cannot be learned as it stands.
             TrainingError: the training diverged.
         """
         started = time.perf_counter()
+        overrides = Overrides(
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            batch_rows=self.batch_rows,
+            max_epochs=self.max_epochs,
+            max_minutes=self.max_minutes,
+        )
         prepared = prepare(
             read_table(table, missing=self.missing),
             self.schema,
@@ -106,21 +117,16 @@ class Synthesizer:
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
         )
-        overrides = Overrides(
-            hidden_size=self.hidden_size,
-            num_layers=self.num_layers,
-            batch_rows=self.batch_rows,
-            max_epochs=self.max_epochs,
-            max_minutes=self._minutes_left(started),
-        )
-        self.model_, self.training_ = learn(
-            prepared,
-            target=self.target,
-            seed=self.seed,
-            overrides=overrides,
-            folder=Path(checkpoint_dir) if checkpoint_dir is not None else None,
-            progress=progress,
-        )
+        # Weights and dropout ask the global generator, whose state is the caller's own.
+        with torch.random.fork_rng(devices=[]):
+            self.model_, self.training_ = learn(
+                prepared,
+                target=self.target,
+                seed=self.seed,
+                overrides=replace(overrides, max_minutes=self._minutes_left(started)),
+                folder=Path(checkpoint_dir) if checkpoint_dir is not None else None,
+                progress=progress,
+            )
         self.language_ = prepared.language
         self.flat_places_ = prepared.flat
         self.order_ = usual_order(prepared.language, self.target)
@@ -131,8 +137,6 @@ class Synthesizer:
     def _minutes_left(self, started: float) -> float | None:
         if self.max_minutes is None:
             return None
-        if self.max_minutes <= 0:
-            raise SettingsError(f"max_minutes must be above 0, got {self.max_minutes}.")
         return max(self.max_minutes - (time.perf_counter() - started) / 60, 0.01)
 
     @property
@@ -178,7 +182,8 @@ class Synthesizer:
             max_seconds=max_seconds,
         )
         generator, num_rows = self._generator(settings, n, where, given, progress)
-        chunks = list(generator.chunks(num_rows))
+        # The empty table is what is left where `max_seconds` allows not even one block.
+        chunks = [_empty(self.schema_), *generator.chunks(num_rows)]
         return Sample(pa.concat_tables(chunks), self.schema_, generator.report)
 
     def iter_sample(
@@ -213,7 +218,9 @@ class Synthesizer:
         conditions = Conditions(language, where=where, given=rows)
         if conditions.num_rows is not None:
             if n is not None and n != conditions.num_rows:
-                raise ConditionError(f"n is {n}, and the given table has {conditions.num_rows} rows.")
+                raise ConditionError(
+                    f"n is {n}, and the given table has {conditions.num_rows} rows."
+                )
             n = conditions.num_rows
         if n is None or n < 1:
             raise SettingsError(f"n must be at least 1, got {n}.")
@@ -260,8 +267,8 @@ class Synthesizer:
         own = config.get("llmsynth")
         if not isinstance(own, dict):
             raise BundleError(f"{folder}: config.json was not written by llmsynth.")
-        language = RowLanguage(bundle.schema)
         try:
+            language = RowLanguage(bundle.schema)
             shape = CompactShape(
                 hidden_size=int(str(config["hidden_size"])),
                 num_layers=int(str(config["num_hidden_layers"])),
@@ -274,7 +281,13 @@ class Synthesizer:
             self.flat_places_ = frozenset(int(place) for place in own["flat_places"])
         except (KeyError, ValueError, TypeError) as error:
             raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
+        if shape.num_heads < 1 or shape.hidden_size % shape.num_heads:
+            raise BundleError(f"{folder}: config.json asks for {shape.num_heads} attention heads.")
         self.model_ = from_llama(shape, dict(bundle.tensors))
         self.language_ = language
         self.provenance_ = dict(bundle.provenance)
         return self
+
+
+def _empty(schema: TableSchema) -> pa.Table:
+    return pa.schema([(c.name, arrow_type(c.storage)) for c in schema.columns]).empty_table()

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
 import torch
@@ -25,11 +25,15 @@ class Position:
     seconds: float = 0.0
     best_loss: float = float("inf")
     stale_checks: int = 0
+    checks: int = 0
+    """Held-out checks that were due so far, and done."""
+    recent_loss: float = float("nan")
+    """Smoothed training loss, nats a row."""
+    history: list[dict[str, float]] = field(default_factory=list)
+    """What each check found."""
 
 
-def save_checkpoint(
-    folder: Path, position: Position, tensors: dict[str, torch.Tensor]
-) -> None:
+def save_checkpoint(folder: Path, position: Position, tensors: dict[str, torch.Tensor]) -> None:
     """Write a checkpoint, replacing the last one in one move."""
     folder.mkdir(parents=True, exist_ok=True)
     temporary = folder / (_FILE + ".new")

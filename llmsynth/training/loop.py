@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -86,10 +87,12 @@ class Trainer:
                 self._one_step(*factor_step)
         except KeyboardInterrupt:
             stopped = "interrupted"
-            self._save()
-        if stopped == "schedule" or not self._history:
+            if self._is_whole:
+                self._save()
+        if stopped != "early":
             self._check()
         self._average.load(self._best)
+        self.model.eval()
         if self.folder and stopped != "interrupted":
             remove_checkpoint(self.folder)
         return self._report(stopped)
@@ -109,8 +112,7 @@ class Trainer:
         self._average = WeightAverage(self.model, settings.averaging)
         self._best = [weight.clone() for weight in self._average.average]
         self._position = Position(fingerprint=self.fingerprint)
-        self._history: list[dict[str, float]] = []
-        self._recent = float("nan")
+        self._is_whole = True
         seconds = settings.max_minutes * 60 if settings.max_minutes else None
         self._resume()
         self._schedule = Schedule(self._total, seconds, self._position.seconds)
@@ -120,26 +122,31 @@ class Trainer:
         return self._position.stale_checks
 
     def _steps(self) -> Iterator[tuple[int, float]]:
-        next_check = (int(self._schedule.share_done(self._position.step) * _CHECKS) + 1) / _CHECKS
         while (share := self._schedule.share_done(self._position.step)) < 1.0:
-            if share >= next_check:
-                next_check = (int(share * _CHECKS) + 1) / _CHECKS
+            if share * _CHECKS >= self._position.checks + 1:
                 self._check()
+                self._position.checks = int(share * _CHECKS)
                 self._save()
             yield self._position.step, share
-            self._position.step += 1
 
     def _one_step(self, step: int, share: float) -> None:
         epoch, index = divmod(step, self._per_epoch)
         batch, weights = self._batch_at(epoch, index)
-        generator = torch.Generator().manual_seed(self.settings.seed * 1_000_003 + step)
-        losses = place_losses(
-            self.model, self.shuffler(batch, generator), batch, dtype=self.dtype, row_weights=weights
-        )
+        seed = self.settings.seed * 1_000_003 + step
+        shuffled = self.shuffler(batch, torch.Generator().manual_seed(seed))
+        self.model.train()
+        if self.model.shape.dropout:
+            # Dropout asks the global generator; a run that is taken up again must drop the same.
+            torch.manual_seed(seed)
+        losses = place_losses(self.model, shuffled, batch, dtype=self.dtype, row_weights=weights)
         total = torch.stack(losses)
         (total @ self.weights / len(batch)).backward()  # type: ignore[no-untyped-call]
+        # Ctrl-C in here leaves weights of which some are a step ahead: no state to go on from.
+        self._is_whole = False
         self._optimizers.step(self._schedule.factor(step, share))
         self._average.update(step)
+        self._position.step = step + 1
+        self._is_whole = True
         if step % 20 == 0:
             self._tell(float(total.detach().sum()) / len(batch), share)
 
@@ -151,38 +158,39 @@ class Trainer:
         return self._train[rows], None if self._train_weights is None else self._train_weights[rows]
 
     def _tell(self, loss: float, share: float) -> None:
-        if loss != loss:
-            raise TrainingError(
-                "The training loss is not a number any more.",
-                hint="Lower learning_rate and matrix_learning_rate, or train in float32.",
-            )
-        self._recent = loss if self._recent != self._recent else 0.8 * self._recent + 0.2 * loss
+        _refuse_unless_finite(loss)
+        position = self._position
+        recent = loss if math.isnan(position.recent_loss) else position.recent_loss
+        position.recent_loss = 0.8 * recent + 0.2 * loss
         elapsed = self._schedule.elapsed()
         left = elapsed * (1 - share) / share if share > 0 else None
         self.progress(
-            Step(stage="train", done=share, total=1.0, loss=self._recent, seconds_left=left)
+            Step(stage="train", done=share, total=1.0, loss=position.recent_loss, seconds_left=left)
         )
 
     @torch.no_grad()
     def _check(self) -> None:
-        """Look at the held-out loss of the averaged weights, and keep them when they are the best."""
+        """Look at the averaged weights' held-out loss, and keep them when they are the best."""
+        _refuse_unless_finite(sum(float(weight.sum()) for weight in self._average.average))
         if not len(self._held_out):
             self._best = [weight.clone() for weight in self._average.average]
             return
         generator = torch.Generator().manual_seed(self.settings.seed + 1)
+        self.model.eval()
         with self._average.applied():
             total = 0.0
-            for batch in self._held_out.split(self._batch):
+            for batch in torch.split(self._held_out, self._batch):
                 losses = place_losses(
                     self.model, self.shuffler(batch, generator), batch, dtype=self.dtype
                 )
                 total += float(torch.stack(losses).sum())
         loss = total / len(self._held_out)
-        self._history.append(
+        _refuse_unless_finite(loss)
+        self._position.history.append(
             {
                 "step": self._position.step,
                 "seconds": round(self._schedule.elapsed(), 2),
-                "train": round(self._recent, 4),
+                "train": round(self._position.recent_loss, 4),
                 "held_out": round(loss, 4),
             }
         )
@@ -228,8 +236,16 @@ class Trainer:
             steps=self._position.step,
             epochs=round(self._position.step / self._per_epoch, 2),
             seconds=round(self._schedule.elapsed(), 2),
-            train_loss=self._recent,
+            train_loss=self._position.recent_loss,
             held_out_loss=best if best < float("inf") else float("nan"),
             stopped=stopped,
-            history=self._history,
+            history=self._position.history,
+        )
+
+
+def _refuse_unless_finite(number: float) -> None:
+    if not math.isfinite(number):
+        raise TrainingError(
+            "The training loss is not a number any more.",
+            hint="Lower learning_rate and matrix_learning_rate, or train in float32.",
         )

@@ -38,6 +38,8 @@ class Request:
     """Limit on the fit in minutes; the system's own default when absent."""
     epochs: int | None
     """Passes over the table; the system's own default when absent."""
+    preset: str | None
+    """Name of a set of settings, for systems that have several."""
     dates: list[str]
     """Columns of ISO days, for systems that are told the types of their columns."""
 
@@ -53,6 +55,7 @@ def read_request(arguments: Sequence[str] | None = None) -> Request:
     parser.add_argument("--json", dest="timing", type=Path, required=True)
     parser.add_argument("--max-minutes", type=float)
     parser.add_argument("--epochs", type=int)
+    parser.add_argument("--preset")
     parser.add_argument("--dates", nargs="*", default=[], metavar="COLUMN")
     return Request(**vars(parser.parse_args(arguments)))
 

@@ -13,9 +13,11 @@ from llmsynth.tables import read_table, write_table
 
 def settings_of(request: Request) -> dict[str, object]:
     """The settings that the request names; all others keep their defaults."""
-    if request.epochs is not None:
-        raise SystemExit("llmsynth is limited by --max-minutes; it takes no --epochs.")
-    given = {"target": request.target, "max_minutes": request.max_minutes}
+    given = {
+        "target": request.target,
+        "max_minutes": request.max_minutes,
+        "max_epochs": request.epochs,
+    }
     return {name: value for name, value in given.items() if value is not None}
 
 

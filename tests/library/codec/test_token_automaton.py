@@ -288,6 +288,19 @@ def test_a_tokenizer_without_a_token_for_some_byte_is_refused() -> None:
         TokenAutomaton.compile("[abc]", tokenizer)
 
 
+def test_bytes_of_unassigned_planes_are_dispensable() -> None:
+    alphabet = sorted(set(pre_tokenizers.ByteLevel.alphabet()) - {"ñ", "ò"})  # 0xF1 and 0xF2
+    vocabulary = {token: number for number, token in enumerate(["<end>", *alphabet])}
+    bpe = Tokenizer(models.BPE(vocab=vocabulary, merges=[]))
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<end>")
+    automaton = TokenAutomaton.compile('"[^"]{0,3}"', tokenizer)
+    assert automaton.ended[automaton.walk(tokenizer.encode('"ñ🎉"'))]
+    assert not automaton.mask(range(automaton.num_states)).any(axis=1)[automaton.done]
+    assert automaton.mask(range(automaton.done)).any(axis=1).all()
+
+
 def test_a_tokenizer_without_an_end_or_of_another_kind_is_refused() -> None:
     backend = byte_level().backend_tokenizer
     with pytest.raises(SettingsError, match="end-of-text"):

@@ -1,6 +1,6 @@
 """Turns a results file into Markdown: for each table, medians with ranges over the runs.
 
-python benchmarks/tabulate.py results.jsonl > table.md
+python benchmarks/results_table.py results.jsonl > table.md
 """
 
 from __future__ import annotations

@@ -1,0 +1,46 @@
+"""The command line: which commands there are. It loads no model library before one is needed."""
+
+from __future__ import annotations
+
+from typing import Annotated
+
+import typer
+
+import llmsynth
+from llmsynth.cli.demo import demo_command
+from llmsynth.cli.failures import reported
+from llmsynth.cli.fit import fit_command
+from llmsynth.cli.inspect import inspect_command
+from llmsynth.cli.sample import sample_command
+from llmsynth.cli.schema import schema_command
+
+app = typer.Typer(
+    name="llmsynth",
+    help="Learn a table, write new rows of it, see how good they are.",
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+)
+
+
+def _tell_version(asked: bool) -> None:
+    if asked:
+        typer.echo(f"llmsynth {llmsynth.__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _main(
+    version: Annotated[
+        bool,
+        typer.Option("--version", callback=_tell_version, is_eager=True, help="Tell the version."),
+    ] = False,
+) -> None:
+    del version
+
+
+app.command("fit")(reported(fit_command))
+app.command("sample")(reported(sample_command))
+app.command("inspect")(reported(inspect_command))
+app.command("schema")(reported(schema_command))
+app.command("demo")(reported(demo_command))

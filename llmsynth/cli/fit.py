@@ -1,0 +1,137 @@
+"""`llmsynth fit`: a table becomes a saved synthesizer, also when Ctrl-C ends the work early."""
+
+from __future__ import annotations
+
+import json
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import pyarrow as pa
+import typer
+
+from llmsynth.cli.failures import INTERRUPTED
+from llmsynth.cli.progress_bar import ProgressBar
+from llmsynth.cli.record import learned_lines
+from llmsynth.errors import SettingsError
+from llmsynth.schema import TableSchema
+from llmsynth.tables import read_table
+
+if TYPE_CHECKING:
+    from llmsynth.synthesizers import Synthesizer
+
+_MARK = "provenance.json"
+_FILES = ("config.json", "tokenizer.json", "schema.json", "model.safetensors")
+_TAKEN_UP = 0.005
+"""Share done at the first report from which a fit must have gone on from a checkpoint."""
+
+
+def fit_command(
+    table: Annotated[
+        Path, typer.Argument(metavar="TABLE", help="CSV, Parquet or Arrow file to learn.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the synthesizer, made where needed.")],
+    target: Annotated[
+        str | None, typer.Option(help="Column whose relation to the others matters most.")
+    ] = None,
+    schema: Annotated[
+        Path | None, typer.Option(help="JSON file as `llmsynth schema` prints it, corrected.")
+    ] = None,
+    model: Annotated[str, typer.Option(help="Kind of model; there is `compact`.")] = "compact",
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="A cell text that means missing, such as '?'; may be given again."
+        ),
+    ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Most minutes the fit may take.")
+    ] = None,
+    max_epochs: Annotated[
+        float | None, typer.Option(help="Most passes over the table; chosen from its size.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed and table, same synthesizer.")] = 0,
+    keep_rare: Annotated[
+        bool, typer.Option("--keep-rare", help="Learn values of fewer than five rows, too.")
+    ] = False,
+    drop_text: Annotated[
+        bool, typer.Option("--drop-text", help="Leave free-text columns out.")
+    ] = False,
+) -> None:
+    """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there."""
+    typed = TableSchema.read(schema) if schema is not None else None
+    prepare_folder(out)
+    rows = read_table(table, missing=missing or ())
+    typer.echo(f"Read {rows.num_rows:,} rows of {rows.num_columns} columns from {table}.")
+    # Reaches torch, which takes seconds to load: not before the input has proved readable.
+    from llmsynth.synthesizers import Synthesizer
+
+    synthesizer = Synthesizer(
+        model=model,
+        target=target,
+        schema=typed,
+        missing=missing or (),
+        keep_rare=keep_rare,
+        drop_text=drop_text,
+        max_minutes=max_minutes,
+        max_epochs=max_epochs,
+        seed=seed,
+    )
+    fitting = fit_into(synthesizer, rows, out)
+    for line in fitting.lines:
+        typer.echo(line)
+    if fitting.is_partial:
+        typer.echo(
+            f"interrupted: the synthesizer in {out} is partial, from the best weights so far; "
+            "the same command goes on from the checkpoint there.",
+            err=True,
+        )
+        raise typer.Exit(INTERRUPTED)
+    typer.echo(f"Next: llmsynth sample {out} --rows {rows.num_rows} --out synthetic.csv")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Fitting:
+    """How a fit went, in words."""
+
+    lines: list[str]
+    is_partial: bool
+
+
+def fit_into(synthesizer: Synthesizer, table: pa.Table, folder: Path) -> Fitting:
+    """Fit with a progress bar and a checkpoint, and save the synthesizer, whole or partial."""
+    with ProgressBar("fit") as bar:
+        synthesizer.fit(table, checkpoint_dir=folder, progress=bar)
+    lines = []
+    if (bar.started_at or 0.0) > _TAKEN_UP:
+        lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")
+    synthesizer.save(folder)
+    kilobytes = sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 1000
+    lines += learned_lines(synthesizer.provenance_)
+    lines.append(f"Saved to {folder}, {kilobytes:,.0f} kB.")
+    return Fitting(lines=lines, is_partial=synthesizer.training_.stopped == "interrupted")
+
+
+def prepare_folder(folder: Path) -> None:
+    """Make the folder of a synthesizer, and refuse one that holds other files of its names.
+
+    Raises:
+        SettingsError: something else is in the way.
+    """
+    if folder.exists() and not folder.is_dir():
+        raise SettingsError(f"{folder} is a file; expected a folder.", hint="Name another --out.")
+    taken = [name for name in (*_FILES, _MARK) if (folder / name).exists()]
+    if taken and not _is_ours(folder / _MARK):
+        raise SettingsError(
+            f"{folder} holds {', '.join(taken)} of something else than llmsynth.",
+            hint="Name another --out.",
+        )
+    folder.mkdir(parents=True, exist_ok=True)
+
+
+def _is_ours(provenance: Path) -> bool:
+    try:
+        record = json.loads(provenance.read_text(encoding="utf-8"))
+    except (FileNotFoundError, UnicodeDecodeError, json.JSONDecodeError):
+        return False
+    return isinstance(record, dict) and str(record.get("format")).startswith("llmsynth-bundle")

@@ -1,0 +1,87 @@
+"""The record of a fit, `provenance.json`, in words a person reads."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+Record = Mapping[str, object]
+
+
+def learned_lines(record: Record) -> list[str]:
+    """What was learned, how long it took, how well it went, and what was held back."""
+    data, training = part(record, "data"), part(record, "training")
+    lines = [
+        f"Learned {_count(data, 'rows')} rows of {_count(data, 'columns')} columns in "
+        f"{_decimal(record, 'fit_seconds', 1)} seconds: {_decimal(training, 'epochs', 1)} epochs, "
+        f"{_count(part(record, 'model'), 'parameters')} parameters.",
+        f"Held-out loss {_decimal(training, 'held_out_loss', 3)} nats a row; "
+        f"training ended {_ending(training)}.",
+        protected_line(record),
+    ]
+    if dropped := data.get("dropped_text"):
+        lines.append(f"Left out as free text: {_listed(dropped)}.")
+    return lines
+
+
+def protected_line(record: Record) -> str:
+    """What the release rule kept out of the synthesizer."""
+    if record.get("protected") is None:
+        return "Protected: nothing; rare values were learned, too."
+    protected = part(record, "protected")
+    categories, cells, extremes = (
+        part(protected, name) for name in ("categories", "cells_left_out", "extreme_cells")
+    )
+    found = [
+        f"{_total(categories)} rare categories in {_total(cells)} cells{_by_column(categories)}"
+        if categories
+        else "",
+        f"{_total(extremes)} extreme values brought inside the bounds{_by_column(extremes)}"
+        if extremes
+        else "",
+    ]
+    told = "; ".join(text for text in found if text)
+    return f"Protected: {told or 'nothing had to be; no value is rare'}."
+
+
+def is_partial(record: Record) -> bool:
+    """Whether Ctrl-C ended the fit."""
+    return part(record, "training").get("stopped") == "interrupted"
+
+
+def part(record: Record, name: str) -> Record:
+    """A nested object of the record; empty where there is none."""
+    found = record.get(name)
+    return found if isinstance(found, Mapping) else {}
+
+
+def _ending(training: Record) -> str:
+    endings = {
+        "schedule": "as planned",
+        "early": "early, as the loss fell no further",
+        "interrupted": "at Ctrl-C",
+    }
+    return endings.get(str(training.get("stopped")), "in a way that is not known")
+
+
+def _by_column(counts: Record) -> str:
+    return f" ({', '.join(f'{name} {count}' for name, count in counts.items())})"
+
+
+def _total(counts: Record) -> str:
+    return f"{sum(count for count in counts.values() if isinstance(count, int)):,}"
+
+
+def _listed(names: object) -> str:
+    return ", ".join(map(str, names)) if isinstance(names, list | tuple) else str(names)
+
+
+def _count(record: Record, name: str) -> str:
+    value = record.get(name)
+    return f"{value:,}" if isinstance(value, int) else "an unknown number of"
+
+
+def _decimal(record: Record, name: str, digits: int) -> str:
+    value = record.get(name)
+    known = isinstance(value, int | float) and math.isfinite(value)
+    return f"{value:,.{digits}f}" if known else "unknown"

@@ -1,0 +1,100 @@
+"""`llmsynth sample`: a saved synthesizer writes new rows to a file."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated
+
+import typer
+
+from llmsynth.cli.failures import INTERRUPTED, PARTIAL
+from llmsynth.cli.row_stream import check_file, shortfall, stream_rows
+from llmsynth.errors import ConditionError, SettingsError
+
+if TYPE_CHECKING:
+    from llmsynth.generation.sample import SampleReport
+
+
+def sample_command(
+    folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `llmsynth fit` wrote.")],
+    out: Annotated[
+        Path, typer.Option(help="File to write: .csv, .csv.gz, .parquet, .arrow or .feather.")
+    ],
+    rows: Annotated[
+        int | None, typer.Option(help="How many rows; with --given as many as that file has.")
+    ] = None,
+    where: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL=VALUE", help="Fix a column's value; may be given again."),
+    ] = None,
+    where_missing: Annotated[
+        list[str] | None,
+        typer.Option(metavar="COL", help="Leave a column's cells missing; may be given again."),
+    ] = None,
+    given: Annotated[
+        Path | None, typer.Option(help="Table of some columns: each of its rows is completed.")
+    ] = None,
+    seed: Annotated[int, typer.Option(help="Same seed, same rows.")] = 0,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1: more of the usual; above 1: more of the unusual.")
+    ] = 1.0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw only from the likeliest values that reach this share.")
+    ] = 1.0,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Stop after this time, with the rows there are.")
+    ] = None,
+) -> None:
+    """Write synthetic rows. Ctrl-C keeps those there are; exit status 3 means fewer than asked."""
+    check_file(out)
+    conditions = read_conditions(where or (), where_missing or ())
+    if rows is None and given is None:
+        raise SettingsError("Expected --rows N or --given FILE; neither came.")
+    # These reach torch, which takes seconds to load: not before the options are known to be good.
+    from llmsynth.generation.generator import SamplingSettings
+    from llmsynth.synthesizers import Synthesizer
+
+    settings = SamplingSettings(
+        seed=seed, temperature=temperature, top_p=top_p, max_seconds=max_seconds
+    )
+    synthesizer = Synthesizer.load(folder)
+    report = stream_rows(synthesizer, rows, out, settings=settings, where=conditions, given=given)
+    typer.echo(written_line(report, out))
+    if report.is_partial:
+        typer.echo(f"partial: {shortfall(report)}", err=True)
+        raise typer.Exit(INTERRUPTED if report.stopped == "interrupted" else PARTIAL)
+
+
+def read_conditions(where: Sequence[str], where_missing: Sequence[str]) -> dict[str, str | None]:
+    """Column to fixed value, None for missing, from `column=value` texts.
+
+    A text is split at its first `=`; nothing after it is the empty text, not a missing cell.
+
+    Raises:
+        ConditionError: a text without `=`, or a column named twice.
+    """
+    pairs: list[tuple[str, str | None]] = []
+    for text in where:
+        name, equals, value = text.partition("=")
+        if not equals or not name:
+            raise ConditionError(f"--where must be COLUMN=VALUE, got {text!r}.")
+        pairs.append((name, value))
+    pairs += [(name, None) for name in where_missing]
+    conditions = dict(pairs)
+    if len(conditions) < len(pairs):
+        names = [name for name, _ in pairs]
+        twice = next(name for name in names if names.count(name) > 1)
+        raise ConditionError(f"Column {twice!r} is fixed twice.", hint="Fix it once.")
+    return conditions
+
+
+def written_line(report: SampleReport, out: Path) -> str:
+    """How many rows went where, how fast, and how much the grammar had to remove."""
+    count = f"{report.rows:,}" + (f" of {report.asked:,}" if report.is_partial else "")
+    speed = report.rows / max(report.seconds, 1e-9)
+    redrawn = f", {report.redrawn:,} drawn again" if report.redrawn else ""
+    return (
+        f"Wrote {count} rows to {out} in {report.seconds:.1f} seconds ({speed:,.0f} a second)"
+        f"{redrawn}; the grammar masked {report.masked_mass:.2%} of the probability."
+    )
