@@ -99,7 +99,11 @@ def _fit_and_sample(
     for line in fitting.lines:
         typer.echo(line)
     if fitting.is_partial:
-        typer.echo(f"interrupted: {files.synthesizer} holds what was learned so far.", err=True)
+        typer.echo(
+            f"interrupted: {files.synthesizer} holds what was learned so far; "
+            f"the same command {fitting.sequel}.",
+            err=True,
+        )
         raise typer.Exit(INTERRUPTED)
     report = stream_rows(synthesizer, train.num_rows, files.synthetic, settings=SamplingSettings())
     typer.echo(written_line(report, files.synthetic))

@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 _MARK = "provenance.json"
 _FILES = ("config.json", "tokenizer.json", "schema.json", "model.safetensors")
+_CHECKPOINT = "checkpoint.safetensors"
 _TAKEN_UP = 0.005
 """Share done at the first report from which a fit must have gone on from a checkpoint."""
 
@@ -83,7 +84,7 @@ def fit_command(
     if fitting.is_partial:
         typer.echo(
             f"interrupted: the synthesizer in {out} is partial, from the best weights so far; "
-            "the same command goes on from the checkpoint there.",
+            f"the same command {fitting.sequel}.",
             err=True,
         )
         raise typer.Exit(INTERRUPTED)
@@ -96,6 +97,8 @@ class Fitting:
 
     lines: list[str]
     is_partial: bool
+    sequel: str
+    """What the same command does next."""
 
 
 def fit_into(synthesizer: Synthesizer, table: pa.Table, folder: Path) -> Fitting:
@@ -106,10 +109,16 @@ def fit_into(synthesizer: Synthesizer, table: pa.Table, folder: Path) -> Fitting
     if (bar.started_at or 0.0) > _TAKEN_UP:
         lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")
     synthesizer.save(folder)
-    kilobytes = sum(file.stat().st_size for file in folder.iterdir() if file.is_file()) / 1000
+    kilobytes = sum((folder / name).stat().st_size for name in (*_FILES, _MARK)) / 1000
     lines += learned_lines(synthesizer.provenance_)
     lines.append(f"Saved to {folder}, {kilobytes:,.0f} kB.")
-    return Fitting(lines=lines, is_partial=synthesizer.training_.stopped == "interrupted")
+    # Ctrl-C within one step before the first checkpoint leaves none.
+    has_checkpoint = (folder / _CHECKPOINT).exists()
+    return Fitting(
+        lines=lines,
+        is_partial=synthesizer.training_.stopped == "interrupted",
+        sequel="goes on from the checkpoint there" if has_checkpoint else "starts afresh",
+    )
 
 
 def prepare_folder(folder: Path) -> None:

@@ -64,8 +64,8 @@ def held_line(schema: TableSchema) -> str:
     bounded = sum(hasattr(c, "minimum") for c in schema.columns)
     patterns = sum(isinstance(c, IdentifierColumn) for c in schema.columns)
     return (
-        f"Holds of the data: {categories:,} categories in all, bounds of {bounded:,} and patterns of "
-        f"{patterns:,} columns, {frequent:,} frequent numbers; no rows. `schema.json` lists them."
+        f"Holds of the data: {categories:,} categories, the bounds of {bounded:,} columns, the "
+        f"patterns of {patterns:,}, {frequent:,} frequent numbers (see schema.json); no rows."
     )
 
 

@@ -11,6 +11,8 @@ from rich.progress import BarColumn, Progress, TaskProgressColumn, TextColumn
 from llmsynth.progress import Step
 
 _TENTHS = 10
+_TOLD_FROM = 0.01
+"""Share done from which the time left is more than a guess."""
 
 
 class ProgressBar:
@@ -72,7 +74,7 @@ def _details(step: Step) -> list[str]:
         details.append(f"{step.done:,.0f} rows")
     if step.loss is not None:
         details.append(f"loss {step.loss:.3f}")
-    if step.seconds_left is not None:
+    if step.seconds_left is not None and step.done >= _TOLD_FROM * step.total:
         details.append(f"{clock(step.seconds_left)} left")
     return details
 

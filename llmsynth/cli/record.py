@@ -15,8 +15,7 @@ def learned_lines(record: Record) -> list[str]:
         f"Learned {_count(data, 'rows')} rows of {_count(data, 'columns')} columns in "
         f"{_decimal(record, 'fit_seconds', 1)} seconds: {_decimal(training, 'epochs', 1)} epochs, "
         f"{_count(part(record, 'model'), 'parameters')} parameters.",
-        f"Held-out loss {_decimal(training, 'held_out_loss', 3)} nats a row; "
-        f"training ended {_ending(training)}.",
+        f"{_held_out(training)}; training ended {_ending(training)}.",
         protected_line(record),
     ]
     if dropped := data.get("dropped_text"):
@@ -53,6 +52,12 @@ def part(record: Record, name: str) -> Record:
     """A nested object of the record; empty where there is none."""
     found = record.get(name)
     return found if isinstance(found, Mapping) else {}
+
+
+def _held_out(training: Record) -> str:
+    if training.get("held_out_loss") is None:
+        return "No rows were held out"
+    return f"Held-out loss {_decimal(training, 'held_out_loss', 3)} nats a row"
 
 
 def _ending(training: Record) -> str:

@@ -217,6 +217,12 @@ class CalendarCode(ColumnCode):
             )
         return self._field_text(place, token + _FIRST[place])
 
+    def token_values(self, place: int) -> npt.NDArray[np.float64]:
+        values = np.arange(self.place_sizes[place], dtype=np.float64)
+        if place == _YEAR and self._missing is not None:
+            values[self._missing] = np.nan
+        return values
+
 
 def _month_length_class(month: int) -> int:
     return 28 if month == 2 else 30 if month in (4, 6, 9, 11) else 31

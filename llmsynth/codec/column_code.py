@@ -139,6 +139,13 @@ class ColumnCode(ABC):
             raise SchemaError(f"Column {self.column.name!r} cannot be missing.")
         return MISSING
 
+    def token_values(self, place: int) -> npt.NDArray[np.float64] | None:
+        """Where each token lies on the number line; float64 (tokens,), NaN where nowhere.
+
+        Digit groups after the first lie between 0 and 1. None for columns without an order.
+        """
+        return None
+
     def regex(self) -> str:
         """A regular expression of every text this column can hold."""
         return self._regex_from(0)

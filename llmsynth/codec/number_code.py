@@ -237,6 +237,14 @@ class NumberCode(ColumnCode):
         ends_at_point = start + len(digits) == self._integer_digits
         return text + "." if ends_at_point and self.column.scale else text
 
+    def token_values(self, place: int) -> npt.NDArray[np.float64]:
+        if place > 0:
+            size = self.place_sizes[place]
+            return (np.arange(size) + 0.5) / size
+        values = [float(unit) for unit in self._frequent]
+        values += [sign * (float(group) + 0.5) * self.tail_unit for sign, group in self._leading]
+        return np.array(values + [np.nan] * self.column.nullable)
+
 
 def _spans(low: int, high: int) -> tuple[_Span, ...]:
     spans = []

@@ -45,8 +45,8 @@ class NumberGrid:
     def __init__(self, column: NumberColumn) -> None:
         self._column = column
         self._kind = arrow_type(column.storage)
-        self._power = 10**column.scale
-        self.zeros = 10**column.trailing_zeros
+        self._power: int = 10**column.scale
+        self.zeros: int = 10**column.trailing_zeros
         least, most = (bound.scaleb(column.scale, _EXACT) for bound in column.bounds)
         self.low = -(-math.ceil(least) // self.zeros)
         self.high = math.floor(most) // self.zeros
@@ -90,10 +90,10 @@ class NumberGrid:
         whole, is_off = self._whole(cells)
         self._refuse(cells, is_off & ~absent, self._off_grid)
         self._refuse(cells, (whole % self.zeros != 0) & ~absent, self._off_grid)
-        units = whole // self.zeros
+        units: Units = whole // self.zeros
         units[absent] = min(max(self.low, 0), self.high)
         self._refuse(cells, (units < self.low) | (units > self.high), self._outside)
-        return units if self._is_wide else units.astype(np.int64)
+        return np.asarray(units, dtype=object if self._is_wide else np.int64)
 
     def _whole(self, cells: pa.Array) -> tuple[Units, npt.NDArray[np.bool_]]:
         """Cells times `10 ** scale`, rounded, and which of them had to be rounded."""
@@ -146,7 +146,7 @@ class NumberGrid:
             SchemaError: the cell is no number, lies outside the bounds, or off the grid.
         """
         whole, is_off = self._read(cell)
-        unit, rest = divmod(whole, self.zeros)
+        unit, rest = whole // self.zeros, whole % self.zeros
         if is_off or rest or not self.low <= unit <= self.high:
             fault = self._off_grid if is_off or rest else self._outside
             raise SchemaError(f"Column {self._column.name!r}: {cell} {fault}.")
@@ -156,6 +156,7 @@ class NumberGrid:
         """Cells of many multiples in the storage type; missing where `absent` says so."""
         if self._is_wide or pa.types.is_decimal(self._kind):
             return pa.array([self.cell(unit) for unit in units.tolist()], self._kind, mask=absent)
+        units = units.astype(np.int64)
         if pa.types.is_integer(self._kind):
             return pa.array(units * self.zeros, mask=absent).cast(self._kind)
         if self._is_short:

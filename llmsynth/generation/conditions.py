@@ -40,11 +40,13 @@ class Conditions:
         self._codes: dict[str, Tensor] = {}
         self.num_rows = given.num_rows if given is not None else None
         for name, value in (where or {}).items():
-            self._add(name, pa.chunked_array([pa.array([value])]))
-        for name in given.column_names if given is not None else ():
+            self._add(name, _single(name, value))
+        if given is None:
+            return
+        for name in given.column_names:
             if name in self._codes:
                 raise ConditionError(f"Column {name!r} is given twice: by where and by given.")
-            self._add(name, given[name] if given is not None else None)
+            self._add(name, given[name])
 
     @property
     def columns(self) -> tuple[str, ...]:
@@ -78,6 +80,15 @@ class Conditions:
         except InputError as error:
             raise ConditionError(f"{error.message} {_holds(code.column)}") from error
         self._codes[name] = torch.from_numpy(tokens.astype(np.int64))
+
+
+def _single(name: str, value: object) -> pa.ChunkedArray:
+    try:
+        return pa.chunked_array([pa.array([value])])
+    except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:
+        raise ConditionError(
+            f"Column {name!r} is given {value!r}, which is no cell: {error}."
+        ) from error
 
 
 def _holds(column: Column) -> str:

@@ -16,9 +16,10 @@ import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
+from llmsynth.codec.number_grid import NumberGrid
 from llmsynth.codec.row_language import RowLanguage
-from llmsynth.errors import SchemaError
-from llmsynth.schema.columns import NumberColumn
+from llmsynth.errors import InputError, SchemaError
+from llmsynth.schema.columns import Column, IdentifierColumn, NumberColumn, TextColumn
 from llmsynth.schema.constraints import (
     Constraint,
     FixedCombinations,
@@ -28,29 +29,85 @@ from llmsynth.schema.constraints import (
 )
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
+from llmsynth.tables.cells import parse_cells
 
 
 def with_combinations(table: pa.Table, schema: TableSchema, *, floor: int) -> TableSchema:
-    """The schema with every FixedCombinations filled in from a table where it lists none.
+    """The schema with its constraints made ready for this table.
 
-    Combinations held by fewer than `floor` rows are left out.
+    Every FixedCombinations that lists none is filled in from the table, less combinations held by
+    fewer than `floor` rows; every text that stands for a cell is spelled as `violations` does.
+
+    Args:
+        table: the table as it came. One whose rare values were replaced holds combinations that
+            nobody had.
+
+    Raises:
+        SchemaError: no combination is common enough, a text is no cell of its column, or a
+            constraint names a column that it cannot hold.
     """
     filled: list[Constraint] = []
     for constraint in schema.constraints:
-        if isinstance(constraint, FixedCombinations) and not constraint.combinations:
-            columns = list(constraint.columns)
-            counted = table.select(columns).group_by(columns).aggregate([([], "count_all")])
-            common = counted.filter(pc.greater_equal(counted["count_all"], floor))
-            texts = [_texts(common[name]) for name in columns]
-            rows = tuple(sorted(zip(*texts, strict=True), key=str))
-            if not rows:
-                raise SchemaError(
-                    f"Constraint fixed_combinations of {', '.join(columns)}: no combination is held "
-                    f"by {floor} rows or more."
-                )
+        _check(schema, constraint)
+        if isinstance(constraint, FixedCombinations):
+            rows = constraint.combinations or _common(table, constraint.columns, floor)
+            columns = [schema.column(name) for name in constraint.columns]
+            rows = tuple(tuple(map(_spelled, columns, row)) for row in rows)
             constraint = replace(constraint, combinations=rows)
+        elif isinstance(constraint, MissingExactlyWhen):
+            equals = _spelled(schema.column(constraint.when), constraint.equals)
+            constraint = replace(constraint, equals=str(equals))
         filled.append(constraint)
     return replace(schema, constraints=tuple(filled))
+
+
+def _check(schema: TableSchema, constraint: Constraint) -> None:
+    columns = [schema.column(name) for name in constraint.columns]
+    for column in columns:
+        if isinstance(column, IdentifierColumn | TextColumn):
+            raise SchemaError(
+                f"Constraint {constraint.kind} names {column.name!r}, which is {column.kind}: such "
+                "cells are not drawn with their rows."
+            )
+    if isinstance(constraint, Inequality):
+        zones = [bool(getattr(arrow_type(column.storage), "tz", None)) for column in columns]
+        if zones[0] != zones[1]:
+            raise SchemaError(
+                f"Constraint inequality compares {constraint.low!r} with {constraint.high!r}, of "
+                "which only one has a time zone."
+            )
+
+
+def _common(
+    table: pa.Table, columns: Sequence[str], floor: int
+) -> tuple[tuple[str | None, ...], ...]:
+    keys = [str(index) for index in range(len(columns))]
+    cells = table.select(list(columns)).rename_columns(keys)
+    counted = cells.group_by(keys).aggregate([([], "count_all")])
+    common = counted.filter(pc.greater_equal(counted["count_all"], floor))
+    rows = zip(*(_texts(common[key]) for key in keys), strict=True)
+    if not common.num_rows:
+        raise SchemaError(
+            f"Constraint fixed_combinations of {', '.join(columns)}: no combination is held by "
+            f"{floor} rows or more."
+        )
+    return tuple(sorted(rows, key=str))
+
+
+def _spelled(column: Column, text: str | None) -> str | None:
+    """A cell's text, however the user wrote it, in the spelling of Arrow."""
+    if text is None:
+        return None
+    cells = pa.array([text], pa.string())
+    try:
+        typed = cells.cast(arrow_type(column.storage))
+    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
+        typed = parse_cells(column, cells)
+    if typed.null_count:
+        raise SchemaError(
+            f"A constraint expects {text!r} in column {column.name!r}, which is no {column.kind}."
+        )
+    return str(typed.cast(pa.string())[0])
 
 
 def violations(table: pa.Table, constraint: Constraint) -> npt.NDArray[np.bool_]:
@@ -60,14 +117,9 @@ def violations(table: pa.Table, constraint: Constraint) -> npt.NDArray[np.bool_]
             compare = pc.greater_equal if strict else pc.greater
             broken = compare(table[low], table[high])
         case Sum(parts=parts, total=total):
-            numbers = [table[name].cast(pa.float64()) for name in (*parts, total)]
-            summed = numbers[0]
-            for number in numbers[1:-1]:
-                summed = pc.add(summed, number)
-            apart = pc.abs(pc.subtract(summed, numbers[-1]))
-            broken = pc.greater(apart, pc.multiply(pc.add(pc.abs(summed), 1.0), 1e-9))
+            broken = _is_other_sum([table[name] for name in parts], table[total])
         case MissingExactlyWhen(column=column, when=when, equals=equals):
-            holds = np.array([text == equals for text in _texts(table[when])])
+            holds = np.array([text == equals for text in _texts(table[when])], dtype=np.bool_)
             return np.asarray(table[column].is_null().to_numpy() != holds)
         case FixedCombinations(columns=columns, combinations=combinations):
             known = set(combinations)
@@ -76,19 +128,51 @@ def violations(table: pa.Table, constraint: Constraint) -> npt.NDArray[np.bool_]
     return np.asarray(broken.fill_null(False).to_numpy())
 
 
+def _is_other_sum(parts: Sequence[pa.ChunkedArray], total: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Whether parts do not add up; exact for whole numbers, to nine digits for others."""
+    columns = (*parts, total)
+    is_whole = all(pa.types.is_signed_integer(column.type) for column in columns)
+    numbers = [column.cast(pa.int64() if is_whole else pa.float64()) for column in columns]
+    summed = numbers[0]
+    for number in numbers[1:-1]:
+        summed = pc.add(summed, number)
+    if is_whole:
+        return pc.not_equal(summed, numbers[-1])
+    apart = pc.abs(pc.subtract(summed, numbers[-1]))
+    return pc.greater(apart, pc.multiply(pc.add(pc.abs(summed), 1.0), 1e-9))
+
+
 def with_totals(table: pa.Table, schema: TableSchema, given: Sequence[str]) -> pa.Table:
-    """The table with each sum's total computed from its parts, unless the total was given."""
+    """The table with each sum's total computed from its parts, unless the total was given.
+
+    A total stays as it was drawn where it is missing or a part is, and where the sum is none that
+    its column can hold: too large, too small, or finer than its last digit.
+    """
     for constraint in schema.constraints:
         if isinstance(constraint, Sum) and constraint.total not in given:
-            column = schema.column(constraint.total)
-            assert isinstance(column, NumberColumn)
-            total = table[constraint.parts[0]].cast(pa.float64())
-            for part in constraint.parts[1:]:
-                total = pc.add(total, table[part].cast(pa.float64()))
-            total = pc.coalesce(pc.round(total, column.scale), table[column.name].cast(pa.float64()))
-            index = table.schema.get_field_index(column.name)
-            table = table.set_column(index, column.name, total.cast(arrow_type(column.storage)))
+            index = table.schema.get_field_index(constraint.total)
+            totals = _totals(table, schema, constraint)
+            table = table.set_column(index, constraint.total, totals)
     return table
+
+
+def _totals(table: pa.Table, schema: TableSchema, constraint: Sum) -> pa.Array:
+    columns = [schema.column(name) for name in constraint.columns]
+    numbers = [column for column in columns if isinstance(column, NumberColumn)]
+    scale = max(column.scale for column in numbers)
+    drawn = table[constraint.total].combine_chunks()
+    fits = drawn.is_valid().to_numpy(zero_copy_only=False)
+    summed = np.zeros(table.num_rows, dtype=object)
+    for column in numbers[:-1]:
+        cells, grid = table[column.name].combine_chunks(), NumberGrid(column)
+        fits &= cells.is_valid().to_numpy(zero_copy_only=False)
+        # Python integers: the sum of two columns may need more than 64 bits.
+        summed += grid.units(cells).astype(object) * (grid.zeros * 10 ** (scale - column.scale))
+    grid = NumberGrid(numbers[-1])
+    step = grid.zeros * 10 ** (scale - numbers[-1].scale)
+    units = summed // step
+    fits &= (summed % step == 0) & (units >= grid.low) & (units <= grid.high)
+    return pc.coalesce(grid.cells(np.where(fits, units, grid.low), ~fits), drawn)
 
 
 class ConstraintMasks:
@@ -97,10 +181,9 @@ class ConstraintMasks:
     def __init__(self, language: RowLanguage) -> None:
         self._language = language
         self._combinations = [
-            table
+            _combination_tokens(language, constraint)
             for constraint in language.schema.constraints
             if isinstance(constraint, FixedCombinations)
-            and (table := _combination_tokens(language, constraint)) is not None
         ]
         self._missing = [
             rule
@@ -119,15 +202,16 @@ class ConstraintMasks:
             bool (rows, tokens), or None where no constraint speaks of the column.
         """
         place = self._language.places(column).start
+        width = int(self._language.place_sizes[place])
         masks = [
             mask
             for places, rows in self._combinations
-            if (mask := _combination_mask(place, places, rows, codes, self._width(place))) is not None
+            if (mask := _combination_mask(place, places, rows, codes, width)) is not None
         ]
         masks += [
             mask
             for rule in self._missing
-            if (mask := _missing_mask(place, rule, codes, self._width(place))) is not None
+            if (mask := _missing_mask(place, rule, codes, width)) is not None
         ]
         out: Tensor | None = None
         for mask in masks:
@@ -137,35 +221,37 @@ class ConstraintMasks:
             out = out | ~out.any(1, keepdim=True)
         return out
 
-    def _width(self, place: int) -> int:
-        return int(self._language.place_sizes[place])
-
 
 def _texts(column: pa.ChunkedArray) -> list[str | None]:
     return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
-def _token_of(language: RowLanguage, name: str, text: str | None) -> int | None:
-    """The only token of a cell, or None where the cell takes several or does not exist."""
+def _tokens_of(language: RowLanguage, name: str, text: str | None) -> list[int] | None:
+    """The tokens of a cell, or None where the language has no such cell."""
     code = language.codes[language.schema.names.index(name)]
-    kind = arrow_type(code.column.storage)
-    cell = pa.array([text], pa.string()).cast(kind)
-    tokens = code.encode(cell)
-    return int(tokens[0, 0]) if (tokens[0, 1:] < 0).all() else None
+    try:
+        cell = pa.array([text], pa.string()).cast(arrow_type(code.column.storage))
+        tokens = code.encode(cell)[0]
+    except (InputError, pa.ArrowException):
+        return None
+    return [int(token) for token in tokens if token >= 0]
 
 
 def _combination_tokens(
     language: RowLanguage, constraint: FixedCombinations
-) -> tuple[list[int], Tensor] | None:
+) -> tuple[list[int], Tensor]:
+    """First places of the columns, and int64 (combinations, columns) tokens that stand there.
+
+    Where a cell takes several tokens, the first of them narrows the draw and the check decides.
+    """
+    names = language.schema.names
     rows = [
-        [_token_of(language, name, text) for name, text in zip(constraint.columns, row, strict=True)]
+        [_tokens_of(language, *cell) for cell in zip(constraint.columns, row, strict=True)]
         for row in constraint.combinations
     ]
-    if any(token is None for row in rows for token in row):
-        return None
-    names = language.schema.names
+    known = [[cell[0] for cell in row if cell] for row in rows if all(row)]
     places = [language.places(names.index(name)).start for name in constraint.columns]
-    return places, torch.tensor(rows, dtype=torch.int64)
+    return places, torch.tensor(known, dtype=torch.int64).reshape(len(known), len(places))
 
 
 def _combination_mask(
@@ -189,12 +275,12 @@ _MissingRule = tuple[int, int, int, int]
 def _missing_rule(language: RowLanguage, constraint: MissingExactlyWhen) -> _MissingRule | None:
     """(place of the column, its missing token, place of the other, the other's token)."""
     names = language.schema.names
-    missing = _token_of(language, constraint.column, None)
-    other = _token_of(language, constraint.when, constraint.equals)
-    if missing is None or other is None:
+    missing = _tokens_of(language, constraint.column, None)
+    other = _tokens_of(language, constraint.when, constraint.equals)
+    if missing is None or other is None or len(other) > 1:
         return None
     at, when = (language.places(names.index(n)).start for n in constraint.columns)
-    return at, missing, when, other
+    return at, missing[0], when, other[0]
 
 
 def _missing_mask(place: int, rule: _MissingRule, codes: Tensor, width: int) -> Tensor | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
@@ -10,6 +11,7 @@ import numpy as np
 import pyarrow as pa
 import torch
 
+from llmsynth.codec.column_code import Tokens
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.engines.compact_sampler import CompactSampler, Sharpness
 from llmsynth.errors import SettingsError
@@ -79,20 +81,26 @@ class Generator:
             if isinstance(column, IdentifierColumn)
         }
         self.report = SampleReport()
+        self._deadline = math.inf
 
     def chunks(self, num_rows: int) -> Iterator[pa.Table]:
         """Tables of up to `batch_rows` rows, until `num_rows` or a bound is reached.
 
-        Rows are drawn in fixed blocks, so the rows do not depend on `batch_rows`.
+        Rows are drawn in fixed blocks, so the rows do not depend on `batch_rows`. Where a bound
+        leaves no row at all, one empty table comes.
+
+        Raises:
+            SamplingError: a column of unique identifiers has fewer than `num_rows` of them.
         """
+        for maker in self._makers.values():
+            maker.check(num_rows)
         self.report.asked = num_rows
         started = time.perf_counter()
-        waiting: list[pa.Table] = []
+        self._deadline = started + (self._settings.max_seconds or math.inf)
+        waiting = [self._named(self._language.decode(self._no_codes()), 0)]
         rows = self._sampler.block_rows
         for first in range(0, num_rows, rows):
-            limit = self._settings.max_seconds
-            if limit is not None and time.perf_counter() - started > limit:
-                self.report.stopped = "time"
+            if self._is_late():
                 break
             block = self._block(first, min(rows, num_rows - first))
             self._account(block.num_rows, started)
@@ -102,6 +110,14 @@ class Generator:
                 waiting = []
         if waiting:
             yield pa.concat_tables(waiting)
+
+    def _no_codes(self) -> Tokens:
+        return np.zeros((0, len(self._language.place_sizes)), dtype=np.int32)
+
+    def _is_late(self) -> bool:
+        if time.perf_counter() > self._deadline:
+            self.report.stopped = "time"
+        return self.report.stopped == "time"
 
     def _account(self, rows: int, started: float) -> None:
         report = self.report
@@ -119,7 +135,7 @@ class Generator:
         broken = self._broken(table)
         parts, places = [table.filter(pa.array(~broken))], [numbers[~broken]]
         for attempt in range(1, self._settings.max_attempts):
-            if not broken.any():
+            if not broken.any() or self._is_late():
                 break
             numbers = numbers[broken]
             self.report.redrawn += len(numbers)

@@ -142,17 +142,13 @@ class CompactModel(nn.Module):
         starts = torch.tensor([0, *shape.place_sizes]).cumsum(0)
         self.place_starts: list[int] = starts.tolist()
 
-    def embed(self, tokens: Tensor, places: Tensor, dtype: torch.dtype) -> Tensor:
-        """Inputs from the token just written and the place to write next.
+    def token_table(self) -> Tensor:
+        """The embedding row of every token and place; (vocabulary, hidden)."""
+        return self.embedding
 
-        Args:
-            tokens: int64 (...), value tokens or `begin_token`.
-            places: int64 (...), place indices.
-        """
-        written = functional.embedding(tokens, self.embedding)
-        return (
-            written + functional.embedding(places + self.shape.first_place_token, self.embedding)
-        ).to(dtype)
+    def head_rows(self, place: int) -> Tensor:
+        """The output rows of the tokens at `place`, before the final norm's weight."""
+        return self.head[self.place_starts[place] : self.place_starts[place + 1]]
 
     def forward(
         self, tokens: Tensor, places: Tensor, *, dtype: torch.dtype = torch.float32
@@ -164,19 +160,20 @@ class CompactModel(nn.Module):
             places: int64 (rows, length), the place predicted at each position.
 
         Returns:
-            dtype (rows, length, hidden), normed; multiply by `head` rows for logits.
+            dtype (rows, length, hidden), normed; multiply by `place_head` for logits.
         """
         length = tokens.shape[1]
         mask = torch.full((length, length), -torch.inf, device=tokens.device).triu(1)
-        x = self.embed(tokens, places, dtype)
+        table = self.token_table()
+        written = functional.embedding(tokens, table)
+        x = (written + functional.embedding(places + self.shape.first_place_token, table)).to(dtype)
         for layer in self.layers:
             x = layer(x, mask)
         return unit_norm(x)
 
     def place_head(self, place: int, dtype: torch.dtype) -> Tensor:
         """Output rows of the tokens at `place`, with the final norm's weight; (tokens, hidden)."""
-        rows = self.head[self.place_starts[place] : self.place_starts[place + 1]]
-        return (rows * self.norm).to(dtype)
+        return (self.head_rows(place) * self.norm).to(dtype)
 
     @torch.no_grad()
     def start_at_marginals(self, log_probabilities: Sequence[Tensor]) -> None:
@@ -185,8 +182,14 @@ class CompactModel(nn.Module):
         Each place's embedding is the direction along which its output rows hold the marginals: the
         untrained residual stream still carries it, with about half of its energy.
         """
+        table = self.token_table()
         for place, logs in enumerate(log_probabilities):
-            direction = self.embedding[self.shape.first_place_token + place]
-            rows = self.head[self.place_starts[place] : self.place_starts[place + 1]]
+            direction = table[self.shape.first_place_token + place]
             centred = logs - logs.mean()
-            rows.copy_(torch.outer(centred, direction) / direction.square().sum() * math.sqrt(2))
+            rows = torch.outer(centred, direction) / direction.square().sum() * math.sqrt(2)
+            self.start_head(place, rows)
+
+    @torch.no_grad()
+    def start_head(self, place: int, rows: Tensor) -> None:
+        """Overwrite the output rows of the tokens at `place`; (tokens, hidden)."""
+        self.head[self.place_starts[place] : self.place_starts[place + 1]] = rows

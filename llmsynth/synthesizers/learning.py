@@ -11,6 +11,7 @@ import torch
 
 from llmsynth.errors import SettingsError
 from llmsynth.models.compact import CompactModel, CompactShape
+from llmsynth.models.curves import CurvedModel, rank_waves
 from llmsynth.models.sizes import Size, choose_size
 from llmsynth.progress import Progress
 from llmsynth.synthesizers.preparation import Prepared, usual_order
@@ -18,6 +19,7 @@ from llmsynth.training.loop import Trainer, TrainingReport
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
+_FEWEST_CURVED_TOKENS = 6
 NONE_GIVEN_SHARE = 0.5
 """Share of training rows in which no column is given; see `training.sequences.Shuffler`."""
 
@@ -68,7 +70,7 @@ def learn(
         seed=seed,
     )
     torch.manual_seed(seed)
-    model = CompactModel(size.shape)
+    model = CurvedModel(size.shape, _waves(prepared, codes))
     model.start_at_marginals(_log_marginals(codes, size.shape.place_sizes))
     columns = torch.from_numpy(prepared.language.place_columns)
     order = usual_order(prepared.language, target)
@@ -90,7 +92,8 @@ def learn(
         progress=progress,
         dtype=sampling_precision(),
     )
-    return model, trainer.run()
+    report = trainer.run()
+    return model.folded(), report
 
 
 def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size:
@@ -115,6 +118,19 @@ def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size
 def _num_heads(hidden: int) -> int:
     """One head for each 64 of the width, or the next smaller number that divides it."""
     return next(heads for heads in range(max(hidden // 64, 1), 0, -1) if hidden % heads == 0)
+
+
+def _waves(prepared: Prepared, codes: torch.Tensor) -> dict[int, torch.Tensor]:
+    """Curves for every place whose tokens lie on the number line and are not a mere few."""
+    out = {}
+    for column, code in enumerate(prepared.language.codes):
+        for index, place in enumerate(prepared.language.places(column)):
+            values = code.token_values(index)
+            if values is not None and len(values) > _FEWEST_CURVED_TOKENS:
+                used = codes[:, place][codes[:, place] >= 0]
+                counts = torch.bincount(used, minlength=len(values)).double().numpy()
+                out[place] = rank_waves(values, counts)
+    return out
 
 
 def _log_marginals(codes: torch.Tensor, place_sizes: tuple[int, ...]) -> list[torch.Tensor]:

@@ -74,7 +74,7 @@ def prepare(
     data_hash = _hash(table)
     floor = 1 if keep_rare else DEFAULT_FLOOR
     protected = protect_rare_values(table, schema, floor=floor)
-    schema = with_combinations(protected.table, protected.schema, floor=floor)
+    schema = with_combinations(table, protected.schema, floor=floor)
     language = RowLanguage(with_frequent_values(protected.table, schema, least_rows=floor))
     if not len(language.place_sizes):
         raise SchemaError("No column is left to learn; identifiers alone make no table.")

@@ -1,0 +1,108 @@
+"""Training with ordered tokens tied to smooth curves, so that neighbours learn from each other.
+
+A number's tokens are many and each is rare; alone, they overfit. While training, each such token's
+embedding and output row is a smooth function of its rank plus a small part of its own. Afterwards
+both fold into plain tables, and an ordinary `CompactModel` remains.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
+import torch
+from torch import Tensor, nn
+
+from llmsynth.models.compact import CompactModel, CompactShape
+
+_WAVES = 12
+_OWN_PART = 0.2
+"""How fast an ordered token's own part learns beside an unordered token's row."""
+
+
+def rank_waves(values: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> Tensor:
+    """Cosines of each token's mid-rank in the data: float32 (tokens, 12).
+
+    Tokens without a place on the number line (a missing cell) get zeros, and stay on their own.
+
+    Args:
+        values: float64 (tokens,), where each token lies; NaN where nowhere.
+        counts: float64 (tokens,), how many rows hold it.
+    """
+    order = np.argsort(values, kind="stable")
+    ordered = counts[order] + 1e-3
+    ordered[np.isnan(values[order])] = 0
+    rank = np.empty(len(values))
+    rank[order] = (np.cumsum(ordered) - ordered / 2) / max(ordered.sum(), 1e-9)
+    waves = np.cos(np.pi * rank[:, None] * np.arange(1, _WAVES + 1))
+    waves[np.isnan(values)] = 0
+    return torch.from_numpy(waves * math.sqrt(2)).float()
+
+
+class CurvedModel(CompactModel):
+    """A compact model in training, with curves for the places in `waves`.
+
+    Args:
+        waves: place to float32 (tokens, 12) from `rank_waves`.
+    """
+
+    def __init__(self, shape: CompactShape, waves: Mapping[int, Tensor]) -> None:
+        super().__init__(shape)
+        self._curved = {place: index for index, place in enumerate(sorted(waves))}
+        count = len(self._curved)
+        self.embedding_curves = nn.Parameter(torch.randn(count, _WAVES, shape.hidden_size))
+        self.head_curves = nn.Parameter(torch.zeros(count, _WAVES, shape.hidden_size))
+        with torch.no_grad():
+            # Lower waves carry more, so that neighbours start alike; unit variance in all.
+            fall = 1 / torch.arange(1, _WAVES + 1)
+            self.embedding_curves.mul_((fall / fall.norm())[:, None])
+        own = torch.ones(shape.vocabulary_size, 1)
+        for place, index in self._curved.items():
+            self.register_buffer(f"waves_{index}", waves[place])
+            ordered = waves[place].abs().sum(1) > 0
+            start = self.place_starts[place]
+            own[start : start + len(ordered)][ordered] = _OWN_PART
+        self.register_buffer("own", own)
+
+    def token_table(self) -> Tensor:
+        table = self.embedding * self._own()
+        if not self._curved:
+            return table
+        rows = torch.cat([self._waves(i) @ self.embedding_curves[i] for i in self._curved.values()])
+        return table.index_add(0, self._curved_tokens(), rows)
+
+    def head_rows(self, place: int) -> Tensor:
+        start, stop = self.place_starts[place], self.place_starts[place + 1]
+        rows = self.head[start:stop] * self._own()[start:stop]
+        index = self._curved.get(place)
+        return rows if index is None else rows + self._waves(index) @ self.head_curves[index]
+
+    @torch.no_grad()
+    def start_head(self, place: int, rows: Tensor) -> None:
+        start, stop = self.place_starts[place], self.place_starts[place + 1]
+        self.head[start:stop] = rows / self._own()[start:stop]
+
+    @torch.no_grad()
+    def folded(self) -> CompactModel:
+        """The same function as a plain model."""
+        plain = CompactModel(self.shape)
+        plain.load_state_dict(
+            {name: value for name, value in self.state_dict().items() if name in plain.state_dict()}
+        )
+        plain.embedding.copy_(self.token_table())
+        for place in range(len(self.shape.place_sizes)):
+            plain.start_head(place, self.head_rows(place))
+        return plain.eval()
+
+    def _own(self) -> Tensor:
+        return self.get_buffer("own")
+
+    def _waves(self, index: int) -> Tensor:
+        return self.get_buffer(f"waves_{index}")
+
+    def _curved_tokens(self) -> Tensor:
+        return torch.cat(
+            [torch.arange(self.place_starts[p], self.place_starts[p + 1]) for p in self._curved]
+        )
