@@ -12,7 +12,7 @@ from llmsynth.progress import Step
 
 _TENTHS = 10
 _TOLD_FROM = 0.01
-"""Share done from which the time left is more than a guess."""
+"""Share of a fit done from which the time left is more than a guess."""
 
 
 class ProgressBar:
@@ -74,7 +74,8 @@ def _details(step: Step) -> list[str]:
         details.append(f"{step.done:,.0f} rows")
     if step.loss is not None:
         details.append(f"loss {step.loss:.3f}")
-    if step.seconds_left is not None and step.done >= _TOLD_FROM * step.total:
+    is_told = step.stage == "sample" or step.done >= _TOLD_FROM * step.total
+    if step.seconds_left is not None and is_told:
         details.append(f"{clock(step.seconds_left)} left")
     return details
 

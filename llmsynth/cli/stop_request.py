@@ -2,14 +2,18 @@
 
 from __future__ import annotations
 
+import os
 import signal
 import threading
 from types import FrameType, TracebackType
 from typing import Self
 
+_STDERR = 2
+_ANSWER = b"\nending with the rows under way; Ctrl-C again ends at once\n"
+
 
 class StopRequest:
-    """Inside its `with` block the first Ctrl-C only sets `is_made`.
+    """Inside its `with` block the first Ctrl-C only sets `is_made` and says so on stderr.
 
     Where Ctrl-C is ignored or handled by somebody else already, or outside the main thread, it
     changes nothing.
@@ -37,6 +41,8 @@ class StopRequest:
     def _make(self, number: int, frame: FrameType | None) -> None:
         self.is_made = True
         self._restore()
+        # Not sys.stderr: the signal may have come in the middle of a write to it.
+        os.write(_STDERR, _ANSWER)
 
     def _restore(self) -> None:
         if self._is_installed:

@@ -44,7 +44,7 @@ class CalendarCode(ColumnCode):
                 f"years; {_MOST_YEARS} is the most.",
                 hint="Declare tighter bounds in the schema, or the stray date as missing.",
             )
-        self._missing = years if column.nullable else None
+        self._missing = years if column.nullable else SKIPPED
         self.place_sizes = (years + column.nullable, *_SIZES[1 : self._num_fields])
         self.automaton = CellAutomaton.explore(
             (0, True, True, False, 0), self._moves, max(self.place_sizes)
@@ -107,7 +107,7 @@ class CalendarCode(ColumnCode):
                     _month_length_class(value) if place == _MONTH else 0,
                 )
             moves[value - first] = following
-        if place == _YEAR and self._missing is not None:
+        if place == _YEAR and self.column.nullable:
             moves[self._missing] = None
         return place, moves
 
@@ -124,7 +124,7 @@ class CalendarCode(ColumnCode):
         fields = _split(moments)[:, : self._num_fields]
         tokens = fields - np.array([self._first_year, *_FIRST[1 : self._num_fields]])
         tokens[absent] = SKIPPED
-        tokens[absent, 0] = SKIPPED if self._missing is None else self._missing
+        tokens[absent, 0] = self._missing
         return np.asarray(tokens, dtype=np.int32)
 
     def _moments(self, cells: pa.Array) -> npt.NDArray[np.datetime64]:
@@ -156,7 +156,7 @@ class CalendarCode(ColumnCode):
             )
 
     def decode(self, tokens: Tokens) -> pa.Array:
-        absent = tokens[:, 0] == (SKIPPED if self._missing is None else self._missing)
+        absent = (tokens[:, 0] == SKIPPED) | (tokens[:, 0] == self._missing)
         fields = np.maximum(tokens, 0).astype(np.int64)
         years = (fields[:, 0] + self._first_year - 1970).astype("M8[Y]")
         days = (years.astype("M8[M]") + fields[:, 1]).astype("M8[D]") + fields[:, 2]
@@ -219,7 +219,7 @@ class CalendarCode(ColumnCode):
 
     def token_values(self, place: int) -> npt.NDArray[np.float64]:
         values = np.arange(self.place_sizes[place], dtype=np.float64)
-        if place == _YEAR and self._missing is not None:
+        if place == _YEAR and self.column.nullable:
             values[self._missing] = np.nan
         return values
 

@@ -7,7 +7,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llmsynth.codec.cell_text import MISSING, spell
-from llmsynth.codec.column_code import Cell, CellAutomaton, ColumnCode, Tokens
+from llmsynth.codec.column_code import SKIPPED, Cell, CellAutomaton, ColumnCode, Tokens
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.schema.columns import BooleanColumn, CategoryColumn
 from llmsynth.schema.storage import arrow_type
@@ -28,7 +28,7 @@ class CategoryCode(ColumnCode):
             raise SchemaError(
                 f"Column {column.name!r} has no categories, and its cells may not be missing."
             )
-        self._missing = len(self._texts) if column.nullable else None
+        self._missing = len(self._texts) if column.nullable else SKIPPED
         self.place_sizes = (len(self._texts) + column.nullable,)
         self.automaton = CellAutomaton.explore(
             "start", lambda _: (0, dict.fromkeys(range(self.place_sizes[0]))), self.place_sizes[0]
@@ -47,12 +47,11 @@ class CategoryCode(ColumnCode):
                 f"of its {len(self._texts)} categories.",
                 hint="Add it to the schema, or correct the cell.",
             )
-        if self._missing is not None:
-            tokens = np.where(absent, np.int32(self._missing), tokens)
-        return tokens[:, None]
+        return np.where(absent, np.int32(self._missing), tokens)[:, None]
 
     def decode(self, tokens: Tokens) -> pa.Array:
-        indices = pa.array(tokens[:, 0], pa.int32(), mask=tokens[:, 0] >= len(self._texts))
+        absent = (tokens[:, 0] == SKIPPED) | (tokens[:, 0] == self._missing)
+        indices = pa.array(tokens[:, 0], pa.int32(), mask=absent)
         return self._stored.take(indices)
 
     def text(self, cell: Cell) -> str:

@@ -101,7 +101,10 @@ class ColumnCode(ABC):
 
     @abstractmethod
     def decode(self, tokens: Tokens) -> pa.Array:
-        """Cells of many token rows, in the column's storage type; inverse of `encode`."""
+        """Cells of many token rows, in the column's storage type; inverse of `encode`.
+
+        A cell whose first place is SKIPPED comes out missing.
+        """
 
     @abstractmethod
     def text(self, cell: Cell) -> str:

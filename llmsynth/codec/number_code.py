@@ -67,7 +67,7 @@ class NumberCode(ColumnCode):
         self._frequent = self._frequent_units()
         self._first_group = len(self._frequent)
         first = self._first_group + len(self._leading)
-        self._missing = first if column.nullable else None
+        self._missing = first if column.nullable else SKIPPED
         self.place_sizes = (
             first + column.nullable,
             *(10**width for width in self._widths[1:]),
@@ -123,7 +123,7 @@ class NumberCode(ColumnCode):
                     group == span.high // self.tail_unit,
                 )
             )
-        if self._missing is not None:
+        if self.column.nullable:
             moves[self._missing] = None
         return moves
 
@@ -139,7 +139,7 @@ class NumberCode(ColumnCode):
         tokens[:, 0] = self._leading_tokens(units < 0, grouped)
         self._use_frequent(units, tokens)
         tokens[absent] = SKIPPED
-        tokens[absent, 0] = SKIPPED if self._missing is None else self._missing
+        tokens[absent, 0] = self._missing
         return tokens
 
     def _leading_tokens(
@@ -164,7 +164,7 @@ class NumberCode(ColumnCode):
         tokens[hit, 0] = at[hit]
 
     def decode(self, tokens: Tokens) -> pa.Array:
-        absent = tokens[:, 0] == (SKIPPED if self._missing is None else self._missing)
+        absent = (tokens[:, 0] == SKIPPED) | (tokens[:, 0] == self._missing)
         return self.grid.cells(self._decode_units(tokens), absent)
 
     def _decode_units(self, tokens: Tokens) -> Units:

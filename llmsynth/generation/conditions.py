@@ -43,10 +43,10 @@ class Conditions:
             self._add(name, _single(name, value))
         if given is None:
             return
-        for name in given.column_names:
+        for name, cells in zip(given.column_names, given.itercolumns(), strict=True):
             if name in self._codes:
                 raise ConditionError(f"Column {name!r} is given twice: by where and by given.")
-            self._add(name, given[name])
+            self._add(name, cells)
 
     @property
     def columns(self) -> tuple[str, ...]:

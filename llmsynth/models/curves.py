@@ -18,8 +18,9 @@ from torch import Tensor, nn
 from llmsynth.models.compact import CompactModel, CompactShape
 
 _WAVES = 12
-_OWN_PART = 0.2
-"""How fast an ordered token's own part learns beside an unordered token's row."""
+_LEAST_OWN_PART = 0.2
+_ROWS_OF_ITS_OWN = 300.0
+"""Rows at which a token's own part learns with half the speed that the least part leaves."""
 
 
 def rank_waves(values: npt.NDArray[np.float64], counts: npt.NDArray[np.float64]) -> Tensor:
@@ -41,14 +42,29 @@ def rank_waves(values: npt.NDArray[np.float64], counts: npt.NDArray[np.float64])
     return torch.from_numpy(waves * math.sqrt(2)).float()
 
 
+def own_parts(counts: npt.NDArray[np.float64]) -> Tensor:
+    """How fast each token's own part learns beside an unordered token's row; float32 (tokens,).
+
+    From .2 for a token without rows towards 1: a spike of many rows stands for itself.
+    """
+    grown = counts / (counts + _ROWS_OF_ITS_OWN)
+    return torch.from_numpy(_LEAST_OWN_PART + (1 - _LEAST_OWN_PART) * grown).float()
+
+
 class CurvedModel(CompactModel):
     """A compact model in training, with curves for the places in `waves`.
 
     Args:
         waves: place to float32 (tokens, 12) from `rank_waves`.
+        own_of: place to float32 (tokens,) from `own_parts`; the least part when omitted.
     """
 
-    def __init__(self, shape: CompactShape, waves: Mapping[int, Tensor]) -> None:
+    def __init__(
+        self,
+        shape: CompactShape,
+        waves: Mapping[int, Tensor],
+        own_of: Mapping[int, Tensor] | None = None,
+    ) -> None:
         super().__init__(shape)
         self._curved = {place: index for index, place in enumerate(sorted(waves))}
         count = len(self._curved)
@@ -63,7 +79,10 @@ class CurvedModel(CompactModel):
             self.register_buffer(f"waves_{index}", waves[place])
             ordered = waves[place].abs().sum(1) > 0
             start = self.place_starts[place]
-            own[start : start + len(ordered)][ordered] = _OWN_PART
+            parts = torch.full((len(ordered),), _LEAST_OWN_PART)
+            if own_of is not None:
+                parts = own_of[place]
+            own[start : start + len(ordered), 0][ordered] = parts[ordered]
         self.register_buffer("own", own)
 
     def token_table(self) -> Tensor:

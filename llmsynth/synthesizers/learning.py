@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import hashlib
 import json
+import time
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 
@@ -11,15 +14,19 @@ import torch
 
 from llmsynth.errors import SettingsError
 from llmsynth.models.compact import CompactModel, CompactShape
-from llmsynth.models.curves import CurvedModel, rank_waves
+from llmsynth.models.curves import CurvedModel, own_parts, rank_waves
 from llmsynth.models.sizes import Size, choose_size
 from llmsynth.progress import Progress
+from llmsynth.synthesizers.lessons import make_lessons, target_place
 from llmsynth.synthesizers.preparation import Prepared, usual_order
+from llmsynth.training.distillation import DistillationSettings, distil
 from llmsynth.training.loop import Trainer, TrainingReport
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
 _FEWEST_CURVED_TOKENS = 6
+_TARGET_SHARE = 0.25
+"""Share of a time budget that is kept for teaching the target."""
 NONE_GIVEN_SHARE = 0.5
 """Share of training rows in which no column is given; see `training.sequences.Shuffler`."""
 
@@ -47,6 +54,21 @@ def sampling_precision() -> torch.dtype:
     return torch.bfloat16 if native else torch.float32
 
 
+@contextmanager
+def own_torch_state() -> Iterator[None]:
+    """Let training have its seeds and its fast arithmetic, and the caller none of either.
+
+    The global random generator comes back as it was. Numbers too small for full precision count
+    as zero meanwhile, which saves much time; left on, it would change what the process computes.
+    """
+    with torch.random.fork_rng(devices=[]):
+        torch.set_flush_denormal(True)
+        try:
+            yield
+        finally:
+            torch.set_flush_denormal(False)
+
+
 def learn(
     prepared: Prepared,
     *,
@@ -60,32 +82,24 @@ def learn(
 
     A `max_minutes` budget makes the number of steps, and so the weights, depend on the machine.
     """
-    torch.set_flush_denormal(True)
     codes = torch.from_numpy(prepared.learned).long()
     size = _size(prepared, codes, overrides)
+    place = target_place(prepared, target)
+    minutes = overrides.max_minutes
     settings = TrainingSettings(
         max_epochs=size.epochs,
-        max_minutes=overrides.max_minutes,
+        max_minutes=minutes and minutes * (1 - _TARGET_SHARE if place is not None else 1),
         batch_rows=size.batch_rows,
         seed=seed,
     )
     torch.manual_seed(seed)
-    model = CurvedModel(size.shape, _waves(prepared, codes))
+    model = CurvedModel(size.shape, *_curves(prepared, codes))
     model.start_at_marginals(_log_marginals(codes, size.shape.place_sizes))
-    columns = torch.from_numpy(prepared.language.place_columns)
-    order = usual_order(prepared.language, target)
-    shuffler = Shuffler(
-        size.shape.place_sizes,
-        columns,
-        size.shape.begin_token,
-        usual_order=torch.tensor(order),
-        none_given_share=NONE_GIVEN_SHARE,
-    )
     trainer = Trainer(
         model=model,
         codes=codes,
-        shuffler=shuffler,
-        weights=torch.ones(len(columns)),
+        shuffler=_shuffler(prepared, size.shape, target, NONE_GIVEN_SHARE),
+        weights=torch.ones(len(size.shape.place_sizes)),
         settings=settings,
         folder=folder,
         fingerprint=_fingerprint(prepared, settings, size.shape, target),
@@ -93,7 +107,49 @@ def learn(
         dtype=sampling_precision(),
     )
     report = trainer.run()
+    if place is not None and target is not None and report.stopped != "interrupted":
+        distilled = DistillationSettings(max_seconds=minutes and minutes * 60 * _TARGET_SHARE)
+        _teach_target(model, prepared, target, place, size.shape, settings, distilled)
     return model.folded(), report
+
+
+def _teach_target(
+    model: CurvedModel,
+    prepared: Prepared,
+    target: str,
+    place: int,
+    shape: CompactShape,
+    training: TrainingSettings,
+    settings: DistillationSettings,
+) -> None:
+    dtype = sampling_precision()
+    started = time.perf_counter()
+    lessons = make_lessons(model.folded(), prepared, target, place, seed=training.seed, dtype=dtype)
+    if settings.max_seconds is not None:
+        left = settings.max_seconds - (time.perf_counter() - started)
+        settings = replace(settings, max_seconds=max(left, 1.0))
+    distil(
+        model.train(),
+        lessons,
+        target_place=place,
+        last=_shuffler(prepared, shape, target, 1.0),
+        shuffler=_shuffler(prepared, shape, target, NONE_GIVEN_SHARE),
+        training=training,
+        settings=settings,
+        dtype=dtype,
+    )
+
+
+def _shuffler(
+    prepared: Prepared, shape: CompactShape, target: str | None, none_given_share: float
+) -> Shuffler:
+    return Shuffler(
+        shape.place_sizes,
+        torch.from_numpy(prepared.language.place_columns),
+        shape.begin_token,
+        usual_order=torch.tensor(usual_order(prepared.language, target)),
+        none_given_share=none_given_share,
+    )
 
 
 def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size:
@@ -120,17 +176,19 @@ def _num_heads(hidden: int) -> int:
     return next(heads for heads in range(max(hidden // 64, 1), 0, -1) if hidden % heads == 0)
 
 
-def _waves(prepared: Prepared, codes: torch.Tensor) -> dict[int, torch.Tensor]:
-    """Curves for every place whose tokens lie on the number line and are not a mere few."""
-    out = {}
+def _curves(
+    prepared: Prepared, codes: torch.Tensor
+) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
+    """Waves and own parts of every place whose tokens lie on the number line and are not few."""
+    waves, own = {}, {}
     for column, code in enumerate(prepared.language.codes):
         for index, place in enumerate(prepared.language.places(column)):
             values = code.token_values(index)
             if values is not None and len(values) > _FEWEST_CURVED_TOKENS:
                 used = codes[:, place][codes[:, place] >= 0]
                 counts = torch.bincount(used, minlength=len(values)).double().numpy()
-                out[place] = rank_waves(values, counts)
-    return out
+                waves[place], own[place] = rank_waves(values, counts), own_parts(counts)
+    return waves, own
 
 
 def _log_marginals(codes: torch.Tensor, place_sizes: tuple[int, ...]) -> list[torch.Tensor]:

@@ -9,7 +9,6 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
-import torch
 
 from llmsynth.bundle.bundle import Bundle
 from llmsynth.codec.row_language import RowLanguage
@@ -23,7 +22,7 @@ from llmsynth.models.llama_checkpoint import from_llama, llama_config, to_llama
 from llmsynth.progress import Progress, silent
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
-from llmsynth.synthesizers.learning import Overrides, learn, sampling_precision
+from llmsynth.synthesizers.learning import Overrides, learn, own_torch_state, sampling_precision
 from llmsynth.synthesizers.preparation import prepare, usual_order
 from llmsynth.synthesizers.provenance import provenance
 from llmsynth.tables.reading import read_table
@@ -117,8 +116,7 @@ class Synthesizer:
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
         )
-        # Weights and dropout ask the global generator, whose state is the caller's own.
-        with torch.random.fork_rng(devices=[]):
+        with own_torch_state():
             self.model_, self.training_ = learn(
                 prepared,
                 target=self.target,

@@ -99,10 +99,6 @@ def test_no_rare_category_and_no_persons_number_is_in_any_file(folder: Path) -> 
         assert _RARE.encode() not in content, path.name
         assert b"1007.37" not in content, path.name
         assert b'"113"' not in content, path.name
-        assert json.dumps(_ODD)[1:-1].encode() in content or path.name not in (
-            "schema.json",
-            "tokenizer.json",
-        )
 
 
 def test_the_provenance_says_what_was_protected(folder: Path) -> None:
@@ -121,11 +117,9 @@ def test_a_missing_file_is_named(folder: Path, name: str) -> None:
         Synthesizer.load(folder)
 
 
-@pytest.mark.parametrize("name", sorted(_FILES))
+@pytest.mark.parametrize("name", sorted(_FILES - {"tokenizer.json"}))  # which is for others to read
 @pytest.mark.parametrize("content", [b"", b"{", b"\xff\xfe\x00", b"[]", b"{}"])
 def test_a_broken_file_is_refused(folder: Path, name: str, content: bytes) -> None:
-    if (name, content) == ("tokenizer.json", content):
-        pytest.skip("the tokenizer is for readers; loading does not ask it")
     (folder / name).write_bytes(content)
     with pytest.raises(BundleError):
         Synthesizer.load(folder)

@@ -17,11 +17,12 @@ def _handler() -> Iterator[None]:
     signal.signal(signal.SIGINT, before)
 
 
-def test_the_first_is_noted_and_the_second_interrupts() -> None:
+def test_the_first_is_noted_and_the_second_interrupts(capfd: pytest.CaptureFixture[str]) -> None:
     with StopRequest() as stop:
         assert not stop.is_made
         signal.raise_signal(signal.SIGINT)
         assert stop.is_made
+        assert "Ctrl-C again ends at once" in capfd.readouterr().err
         with pytest.raises(KeyboardInterrupt):
             signal.raise_signal(signal.SIGINT)
 

@@ -2,19 +2,17 @@
 
 from __future__ import annotations
 
+import random
 import re
 from collections.abc import Sequence
 
 import numpy as np
 import pyarrow as pa
-import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from llmsynth.codec.byte_automaton import ByteAutomaton
 from llmsynth.codec.column_code import END, SKIPPED, ColumnCode
 from llmsynth.codec.row_language import RowLanguage
-from llmsynth.errors import SchemaError, TableError
 from llmsynth.schema import (
     BooleanColumn,
     CategoryColumn,
@@ -96,9 +94,7 @@ def category_columns(draw: st.DrawFn, name: str) -> Drawn:
     )
     texts = draw(st.lists(values, min_size=1, max_size=12, unique=True))
     nullable = draw(st.booleans())
-    column = CategoryColumn(
-        name=name, storage=storage, nullable=nullable, categories=tuple(texts)
-    )
+    column = CategoryColumn(name=name, storage=storage, nullable=nullable, categories=tuple(texts))
     return column, st.sampled_from(texts)
 
 
@@ -215,8 +211,9 @@ def array(column: Column, cells: Sequence[object]) -> pa.Array:
 
 
 @given(tables(), st.randoms())
+@settings(max_examples=50)
 def test_a_row_comes_back_from_its_text_whatever_the_order_of_its_columns(
-    drawn: tuple[TableSchema, pa.Table], shuffler
+    drawn: tuple[TableSchema, pa.Table], shuffler: random.Random
 ) -> None:
     schema, table = drawn
     language = RowLanguage(schema)
@@ -231,6 +228,7 @@ def test_a_row_comes_back_from_its_text_whatever_the_order_of_its_columns(
 
 
 @given(tables())
+@settings(max_examples=50)
 def test_a_table_comes_back_from_its_tokens(drawn: tuple[TableSchema, pa.Table]) -> None:
     schema, table = drawn
     language = RowLanguage(schema)
@@ -248,23 +246,24 @@ def test_a_table_comes_back_from_its_tokens(drawn: tuple[TableSchema, pa.Table])
 
 
 @given(tables(), st.integers(0, 2**32))
+@settings(max_examples=40)
 def test_every_walk_through_a_cell_automaton_is_a_cell_within_bounds(
     drawn: tuple[TableSchema, pa.Table], seed: int
 ) -> None:
-    random = np.random.default_rng(seed)
+    chance = np.random.default_rng(seed)
     for code in RowLanguage(drawn[0]).codes:
         if code.place_sizes:
-            walks = np.array([random_walk(code, random) for _ in range(12)], dtype=np.int32)
+            walks = np.array([random_walk(code, chance) for _ in range(12)], dtype=np.int32)
             check_walks(code, walks)
 
 
-def random_walk(code: ColumnCode, random: np.random.Generator) -> list[int]:
+def random_walk(code: ColumnCode, chance: np.random.Generator) -> list[int]:
     tokens, state = [SKIPPED] * len(code.place_sizes), 0
     while state != END:
         place = int(code.automaton.place[state])
         allowed = np.flatnonzero(code.automaton.allowed[state])
         # The ends of the bounds are where mistakes would show.
-        token = int(random.choice([allowed[0], allowed[-1], random.choice(allowed)]))
+        token = int(chance.choice([allowed[0], allowed[-1], chance.choice(allowed)]))
         tokens[place] = token
         state = int(code.automaton.following[state, token])
     return tokens

@@ -5,7 +5,9 @@ from __future__ import annotations
 import torch
 from torch import Tensor
 
+from llmsynth.engines.compact_sampler import block_rows
 from llmsynth.engines.key_value_cache import KeyValueCache
+from llmsynth.models.compact import CompactShape
 
 _NODES, _HIDDEN, _HEADS = 5, 8, 2
 
@@ -94,3 +96,9 @@ def test_selected_nodes_carry_their_past_and_what_they_skipped() -> None:
         keys = torch.cat([slots[read, 1, parent], last[1, node : node + 1]])
         values = torch.cat([slots[read, 2, parent], last[2, node : node + 1]])
         torch.testing.assert_close(found[node], _attended(last[0, node], keys, values))
+
+
+def test_a_block_never_holds_more_rows_than_its_cache_allows() -> None:
+    narrow = CompactShape(hidden_size=32, num_layers=2, place_sizes=(3,) * 10)
+    wide = CompactShape(hidden_size=192, num_layers=4, place_sizes=(3,) * 500)
+    assert block_rows(narrow) > block_rows(wide) >= 256

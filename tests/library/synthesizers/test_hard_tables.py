@@ -1,4 +1,4 @@
-"""Tables at the edge: one row, one column, constants, many categories, many columns, far numbers."""
+"""Tables at the edge: one row, one column, constants, many categories or columns."""
 
 from __future__ import annotations
 
@@ -122,6 +122,20 @@ def test_a_rare_category_alone_in_its_column_leaves_it_missing() -> None:
     table = pd.DataFrame({"x": _numbers(100), "y": [f"v{i % 50}" for i in range(100)]})
     rows = quick().fit(table).sample(50).to_pandas()
     assert rows["y"].isna().all()
+
+
+def test_free_text_is_refused_or_dropped() -> None:
+    rng = np.random.default_rng(0)
+    words = ["red", "wide", "old", "house", "river", "stands", "near", "slowly", "walks", "sings"]
+    notes = [f"The {' '.join(rng.choice(words, 9))} number {i}." for i in range(120)]
+    table = pd.DataFrame({"note": notes, "x": rng.integers(0, 9, 120)})
+    with pytest.raises(SchemaError, match=r"Free text in 'note'.*drop_text"):
+        quick().fit(table)
+    synthesizer = quick(drop_text=True).fit(table)
+    assert list(synthesizer.sample(5).to_pandas().columns) == ["x"]
+    assert synthesizer.provenance_["data"]["dropped_text"] == ["note"]  # type: ignore[index]
+    with pytest.raises(SchemaError, match="none is left"):
+        quick(drop_text=True).fit(table[["note"]])
 
 
 def _ruled_table(rows: int = 500) -> pa.Table:

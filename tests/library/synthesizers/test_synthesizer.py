@@ -11,7 +11,7 @@ import pytest
 import torch
 
 from llmsynth import Synthesizer
-from llmsynth.errors import ConditionError, NotFittedError, SchemaError, SettingsError, TableError
+from llmsynth.errors import ConditionError, NotFittedError, SettingsError, TableError
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.progress import Step
 
@@ -73,12 +73,13 @@ def test_the_table_that_was_learned_is_left_alone(people: pd.DataFrame) -> None:
     pd.testing.assert_frame_equal(people, before)
 
 
-def test_fit_and_sample_leave_the_callers_random_state_alone(people: pd.DataFrame) -> None:
+def test_the_callers_random_numbers_and_arithmetic_are_left_alone(people: pd.DataFrame) -> None:
     torch.manual_seed(11)
     expected = torch.rand(1)
     torch.manual_seed(11)
     quick(max_epochs=1).fit(people).sample(5)
     assert torch.equal(torch.rand(1), expected)
+    assert 5e-324 * 1.0 > 0, "numbers below full precision count as zero"
 
 
 def test_rows_have_the_columns_types_and_values_of_the_table(
@@ -262,7 +263,7 @@ def test_five_columns_can_be_given() -> None:
 
 
 def test_a_given_table_brings_its_rows_in_order(fitted: Synthesizer) -> None:
-    given = pd.DataFrame({"job": ["clerk", "pilot"] * 60, "age": np.arange(120) % 60 + 20})
+    given = pd.DataFrame({"job": ["clerk", "pilot"] * 60, "age": np.arange(120) % 50 + 20})
     rows = fitted.sample(given=given).to_pandas()
     assert rows["job"].tolist() == given["job"].tolist()
     assert rows["age"].tolist() == given["age"].tolist()
@@ -285,17 +286,3 @@ def test_a_condition_the_schema_cannot_hold_is_refused(
 ) -> None:
     with pytest.raises(ConditionError):
         fitted.sample(5, where=where)
-
-
-def test_free_text_is_refused_or_dropped() -> None:
-    rng = np.random.default_rng(0)
-    words = ["red", "wide", "old", "house", "river", "stands", "near", "slowly", "walks", "sings"]
-    notes = [f"The {' '.join(rng.choice(words, 9))} number {i}." for i in range(120)]
-    table = pd.DataFrame({"note": notes, "x": rng.integers(0, 9, 120)})
-    with pytest.raises(SchemaError, match=r"Free text in 'note'.*drop_text"):
-        quick().fit(table)
-    synthesizer = quick(drop_text=True).fit(table)
-    assert list(synthesizer.sample(5).to_pandas().columns) == ["x"]
-    assert synthesizer.provenance_["data"]["dropped_text"] == ["note"]  # type: ignore[index]
-    with pytest.raises(SchemaError, match="none is left"):
-        quick(drop_text=True).fit(table[["note"]])
