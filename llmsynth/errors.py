@@ -1,16 +1,16 @@
 """The one error tree: what a caller can catch, and what each failure tells a person.
 
-    LlmsynthError
-    ├── InputError (ValueError)          something the user gave is wrong
-    │   ├── TableError                   a table cannot be read as it stands
-    │   ├── SchemaError                  a schema contradicts itself or the table
-    │   ├── ConditionError               a condition names what the schema cannot hold
-    │   └── SettingsError                a setting is out of its range
-    ├── BundleError (ValueError)         a saved synthesizer is missing, broken or foreign
-    ├── NotFittedError (RuntimeError)    fit() or load() has to come first
-    ├── TrainingError (RuntimeError)     the model could not be trained
-    ├── SamplingError (RuntimeError)     no rows could be drawn
-    └── MissingExtraError (ImportError)  an optional package is not installed
+LlmsynthError
+├── InputError (ValueError)          something the user gave is wrong
+│   ├── TableError                   a table cannot be read as it stands
+│   ├── SchemaError                  a schema contradicts itself or the table
+│   ├── ConditionError               a condition names what the schema cannot hold
+│   └── SettingsError                a setting is out of its range
+├── BundleError (ValueError)         a saved synthesizer is missing, broken or foreign
+├── NotFittedError (RuntimeError)    fit() or load() has to come first
+├── TrainingError (RuntimeError)     the model could not be trained
+├── SamplingError (RuntimeError)     no rows could be drawn
+└── MissingExtraError (ImportError)  an optional package is not installed
 """
 
 from __future__ import annotations

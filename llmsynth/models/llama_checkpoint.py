@@ -8,31 +8,37 @@ from __future__ import annotations
 
 import torch
 from torch import Tensor
-from transformers import LlamaConfig
 
 from llmsynth.errors import BundleError
 from llmsynth.models.compact import NORM_EPS, CompactLayer, CompactModel, CompactShape
 
 
-def llama_config(shape: CompactShape) -> LlamaConfig:
-    """The configuration that `transformers` needs to build the same network."""
-    return LlamaConfig(
-        vocab_size=shape.vocabulary_size,
-        hidden_size=shape.hidden_size,
-        intermediate_size=shape.intermediate_size,
-        num_hidden_layers=shape.num_layers,
-        num_attention_heads=shape.num_heads,
-        num_key_value_heads=shape.num_heads,
-        hidden_act="relu",
-        rms_norm_eps=NORM_EPS,
-        max_position_embeddings=len(shape.place_sizes) + 1,
-        tie_word_embeddings=False,
-        attention_bias=False,
-        mlp_bias=False,
-        bos_token_id=shape.begin_token,
-        eos_token_id=None,
-        pad_token_id=None,
-    )
+def llama_config(shape: CompactShape) -> dict[str, object]:
+    """The `config.json` from which `transformers.LlamaConfig` builds the same network.
+
+    Written out, since importing `transformers` for it would double the start of every command.
+    """
+    return {
+        "architectures": ["LlamaForCausalLM"],
+        "model_type": "llama",
+        "dtype": "float32",
+        "vocab_size": shape.vocabulary_size,
+        "hidden_size": shape.hidden_size,
+        "intermediate_size": shape.intermediate_size,
+        "num_hidden_layers": shape.num_layers,
+        "num_attention_heads": shape.num_heads,
+        "num_key_value_heads": shape.num_heads,
+        "head_dim": shape.hidden_size // shape.num_heads,
+        "hidden_act": "relu",
+        "rms_norm_eps": NORM_EPS,
+        "max_position_embeddings": len(shape.place_sizes) + 1,
+        "tie_word_embeddings": False,
+        "attention_bias": False,
+        "mlp_bias": False,
+        "bos_token_id": shape.begin_token,
+        "eos_token_id": None,
+        "pad_token_id": None,
+    }
 
 
 def to_llama(model: CompactModel) -> dict[str, Tensor]:

@@ -6,6 +6,8 @@ from dataclasses import dataclass
 
 from llmsynth.models.compact import CompactShape
 
+_EPOCHS = 8.0
+_FEWEST_STEPS = 200
 _POSITIONS_PER_STEP = 8192
 """Most positions of one optimizer step; wide tables take fewer rows, to bound memory."""
 
@@ -23,8 +25,8 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
     """The default size for a table.
 
     Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "Sizes"): more rows
-    carry a wider model, fewer rows more passes; the number of passes falls to a constant, so that
-    the time to fit grows linearly with the rows.
+    carry a wider model, and small tables get as many passes as 200 steps take. Eight passes are
+    where held-out loss stops falling from 1,900 rows up, so fit time grows linearly with the rows.
 
     Args:
         positions: mean number of modelled tokens a row has.
@@ -41,5 +43,5 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
     batch = min(batch, max(16, num_rows // 8))
     while batch > 16 and batch * positions > _POSITIONS_PER_STEP:
         batch //= 2
-    epochs = min(60.0, max(16.0, 16.0 * (16000 / max(num_rows, 1)) ** 0.5))
+    epochs = max(_EPOCHS, _FEWEST_STEPS * batch / max(num_rows, 1))
     return Size(shape=shape, batch_rows=batch, epochs=epochs)

@@ -162,7 +162,9 @@ class DatetimeColumn(Column):
         try:
             return dt.datetime.fromisoformat(self.minimum), dt.datetime.fromisoformat(self.maximum)
         except ValueError as error:
-            raise SchemaError(f"Column {self.name!r}: bounds must be ISO moments; {error}.") from error
+            raise SchemaError(
+                f"Column {self.name!r}: bounds must be ISO moments; {error}."
+            ) from error
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -85,7 +85,8 @@ def constraint_from_json(data: Mapping[str, object]) -> Constraint:
     cls = CONSTRAINTS.get(str(data.get("kind")))
     if cls is None:
         raise SchemaError(
-            f"A constraint's kind must be one of {', '.join(CONSTRAINTS)}, got {data.get('kind')!r}."
+            f"A constraint's kind must be one of {', '.join(CONSTRAINTS)}, "
+            f"got {data.get('kind')!r}."
         )
     values = {key: _frozen(value) for key, value in data.items() if key != "kind"}
     try:

@@ -41,7 +41,9 @@ class TableSchema:
     def _check(self, constraint: Constraint) -> None:
         for name in constraint.columns:
             if name not in self.names:
-                raise SchemaError(f"Constraint {constraint.kind} names the unknown column {name!r}.")
+                raise SchemaError(
+                    f"Constraint {constraint.kind} names the unknown column {name!r}."
+                )
         if isinstance(constraint, Sum):
             for name in constraint.columns:
                 if not isinstance(self.column(name), NumberColumn):
@@ -110,7 +112,9 @@ class TableSchema:
             raise SchemaError(f"Expected format {FORMAT!r}, got {data['format']!r}.")
         return cls(
             columns=tuple(column_from_json(_object(c)) for c in data["columns"]),
-            constraints=tuple(constraint_from_json(_object(c)) for c in data.get("constraints", [])),
+            constraints=tuple(
+                constraint_from_json(_object(c)) for c in data.get("constraints", [])
+            ),
         )
 
     @classmethod

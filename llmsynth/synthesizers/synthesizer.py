@@ -245,7 +245,7 @@ class Synthesizer:
         }
         bundle = Bundle(
             tensors=to_llama(self.model_),
-            config={**llama_config(shape).to_dict(), "llmsynth": own},
+            config={**llama_config(shape), "llmsynth": own},
             vocabulary=language.vocabulary(),
             schema=language.schema,
             provenance=self.provenance_,

@@ -37,7 +37,6 @@ class Shuffler:
         begin_token: the token before the first one.
         usual_order: int64 (columns,), the columns as they are written when none is given.
         none_given_share: share of rows in which no column is given.
-        shuffled_share: share of rows whose columns stand in any order at all.
     """
 
     def __init__(
@@ -48,12 +47,11 @@ class Shuffler:
         *,
         usual_order: Tensor,
         none_given_share: float,
-        shuffled_share: float = 0.0,
     ) -> None:
         self._starts = torch.tensor([0, *place_sizes[:-1]]).cumsum(0)
         self._columns = place_columns
         self._begin = begin_token
-        self._none_given_share, self._shuffled_share = none_given_share, shuffled_share
+        self._none_given_share = none_given_share
         self._rank = torch.zeros(int(place_columns.max()) + 1)
         self._rank[usual_order] = torch.arange(len(usual_order)) / len(usual_order)
 
@@ -68,9 +66,6 @@ class Shuffler:
         none = torch.rand(rows, 1, generator=generator) < self._none_given_share
         is_given = torch.rand(rows, len(self._rank), generator=generator) < share_given
         keys = self._rank - (is_given & ~none).float()
-        if self._shuffled_share:
-            free = torch.rand(rows, 1, generator=generator) < self._shuffled_share
-            keys = torch.where(free, torch.rand(keys.shape, generator=generator), keys)
         unused = codes < 0
         order = (keys[:, self._columns] + 4.0 * unused).argsort(dim=1, stable=True)
         position_of = torch.empty_like(order).scatter_(

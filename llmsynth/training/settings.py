@@ -11,7 +11,7 @@ from llmsynth.errors import SettingsError
 class TrainingSettings:
     """Settings of one training run."""
 
-    max_epochs: float = 30.0
+    max_epochs: float = 8.0
     """Passes over the training rows; the learning rate reaches zero there."""
     max_minutes: float | None = None
     """Wall-clock budget; whichever of the two limits comes first shapes the schedule."""
@@ -29,10 +29,6 @@ class TrainingSettings:
     """Share of the rows held out to stop early; at most 2,000 rows."""
     patience: int = 3
     """Checks of the held-out loss without progress before training stops."""
-    target_weight: float = 1.0
-    """How much more the target's tokens count in the loss than other tokens."""
-    target_last_share: float = 0.0
-    """Share of rows whose target comes last, after every other column."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -42,6 +38,6 @@ class TrainingSettings:
                 raise SettingsError(f"{name} must be above 0, got {getattr(self, name)}.")
         if self.max_minutes is not None and self.max_minutes <= 0:
             raise SettingsError(f"max_minutes must be above 0, got {self.max_minutes}.")
-        for name in ("averaging", "validation_share", "target_last_share"):
+        for name in ("averaging", "validation_share"):
             if not 0 <= getattr(self, name) < 1.0000001:
                 raise SettingsError(f"{name} must lie from 0 to 1, got {getattr(self, name)}.")

@@ -7,7 +7,7 @@ from itertools import pairwise
 import pytest
 import torch
 from torch import Tensor
-from transformers import LlamaForCausalLM
+from transformers import LlamaConfig, LlamaForCausalLM
 
 from llmsynth.errors import BundleError
 from llmsynth.models.compact import CompactModel, CompactShape
@@ -34,7 +34,7 @@ def _batch() -> tuple[Tensor, Tensor]:
 
 
 def test_transformers_computes_the_same_states_and_logits(model: CompactModel) -> None:
-    llama = LlamaForCausalLM(llama_config(_SHAPE)).eval()
+    llama = LlamaForCausalLM(LlamaConfig(**llama_config(_SHAPE))).eval()
     missing, unexpected = llama.load_state_dict(to_llama(model), strict=False)
     assert (missing, unexpected) == ([], [])
     tokens, places = _batch()

@@ -12,12 +12,13 @@ _MOST_EXCESS = 0.02
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_conditional_distributions_lie_near_those_of_held_out_rows(
     monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     monkeypatch.syspath_prepend(_BENCHMARKS)
     conditions = import_module("conditions")
-    figures = conditions.measure(rows=16_000, epochs=6, resamples=100)
+    figures = conditions.measure(rows=16_000, epochs=None, resamples=100)
     assert {figure.num_given for figure in figures} == {1, 2, 5}
     for figure in figures:
         assert figure.real <= figure.real_interval[1] * 1.3  # the halves are alike
