@@ -132,7 +132,6 @@ def _teach_target(
         model.train(),
         lessons,
         target_place=place,
-        last=_shuffler(prepared, shape, target, 1.0),
         shuffler=_shuffler(prepared, shape, target, NONE_GIVEN_SHARE),
         training=training,
         settings=settings,

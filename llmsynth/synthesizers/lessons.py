@@ -17,13 +17,16 @@ from llmsynth.training.teacher import Teacher
 
 _FEWEST_ROWS = 200
 _MOST_CLASSES = 20
-_FEWEST_LESSONS, _MOST_LESSONS = 10_000, 20_000
+_RARE_CLASS_ROWS = 1000
+_FEWEST_LESSONS, _MOST_LESSONS = 6_000, 20_000
 
 
 def target_place(prepared: Prepared, target: str | None) -> int | None:
     """The place of a target that a classifier can teach; None where there is none.
 
-    It has to be a label: one token, between 2 and 20 classes, and at least 200 rows to learn from.
+    It has to be a label (one token, 2 to 20 classes), in at least 200 rows, and with a class rare
+    enough for the model to miss: under 1,000 rows. Where every class has thousands, as in Adult,
+    the classifier's answers on made-up rows served no better than the model's own.
     """
     if target is None or len(prepared.codes) < _FEWEST_ROWS:
         return None
@@ -31,8 +34,10 @@ def target_place(prepared: Prepared, target: str | None) -> int | None:
     if len(places) != 1 or len(prepared.language.schema.columns) < 2:
         return None
     used = prepared.codes[:, places.start]
-    classes = len(np.unique(used[used >= 0]))
-    return places.start if 2 <= classes <= _MOST_CLASSES else None
+    counts = np.unique(used[used >= 0], return_counts=True)[1]
+    if not 2 <= len(counts) <= _MOST_CLASSES or counts.min() >= _RARE_CLASS_ROWS:
+        return None
+    return int(places.start)
 
 
 def make_lessons(

@@ -12,14 +12,15 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
+from llmsynth.codec.calendar_code import CalendarCode
+from llmsynth.codec.category_code import CategoryCode
 from llmsynth.codec.column_code import END, SKIPPED
 from llmsynth.codec.number_code import NumberCode
-from llmsynth.schema import NumberColumn
+from llmsynth.schema import CategoryColumn, DateColumn, NumberColumn
 
 
 def walks(code: NumberCode, state: int = 0) -> Iterator[list[int]]:
     """Every cell that the automaton can write."""
-    place = int(code.automaton.place[state])
     for token in np.flatnonzero(code.automaton.allowed[state]).tolist():
         following = int(code.automaton.following[state, token])
         rest = [[]] if following == END else walks(code, following)
@@ -202,3 +203,33 @@ def test_zeros_of_large_round_numbers_do_not_overflow() -> None:
     )
     code = NumberCode(column)
     assert code.decode(code.encode(values)).equals(values)
+
+
+def test_tokens_lie_on_the_number_line_in_the_order_of_what_they_stand_for() -> None:
+    column = NumberColumn(
+        name="x",
+        storage="double",
+        scale=1,
+        minimum="-500",
+        maximum="99999",
+        trailing_zeros=2,
+        frequent=("10", "-20"),
+        nullable=True,
+    )
+    code = NumberCode(column)
+    values = code.token_values(0)
+    assert values[:2].tolist() == [-2, 1]
+    assert np.isnan(values[-1])
+    assert len(values) == code.place_sizes[0]
+    # One group of negatives, then those from zero on.
+    assert values[2] < 0 < values[3]
+    assert np.all(np.diff(values[3:-1]) == code.tail_unit)
+    assert all(0 < v < 1 for v in code.token_values(1))
+
+
+def test_years_and_months_lie_on_the_number_line_and_a_missing_date_does_not() -> None:
+    day = DateColumn(name="x", minimum="2019-05-01", maximum="2021-01-01", nullable=True)
+    code = CalendarCode(day)
+    assert np.nan_to_num(code.token_values(0), nan=-1).tolist() == [0, 1, 2, -1]
+    assert code.token_values(1).tolist() == list(range(12))
+    assert CategoryCode(CategoryColumn(name="x", categories=("a",))).token_values(0) is None

@@ -99,8 +99,10 @@ def test_whole_numbers_fit_their_storage_and_come_back_from_their_texts(
 
 @pytest.mark.parametrize(
     "pattern",
-    ["A|B", "(ab)", "a*", "a+", "a?", ".", "^a", "a$", "[^a]", "[z-a]", "[", "]", "{2}", "a{2"]
-    + ["a{2,}", "a{3,2}", r"\w", r"\D", "[\\d]", "[]", "a\\"],
+    [
+        *("A|B", "(ab)", "a*", "a+", "a?", ".", "^a", "a$", "[^a]", "[z-a]", "[", "]", "{2}"),
+        *("a{2", "a{2,}", "a{3,2}", r"\w", r"\D", "[\\d]", "[]", "a\\"),
+    ],
 )
 def test_a_pattern_of_anything_but_literals_classes_and_counts_is_refused(pattern: str) -> None:
     column = IdentifierColumn(name="id", pattern=pattern)
