@@ -29,6 +29,7 @@ from llmsynth.tables import TableWriter
 
 
 def main() -> None:
+    """Run the benchmark and print its tables."""
     options = _options()
     torch.set_num_threads(options.threads)
     if options.draw:

@@ -22,6 +22,7 @@ from llmsynth import Synthesizer, read_table
 
 
 def main() -> None:
+    """Run the benchmark and print its tables."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--table", type=Path, required=True)
     parser.add_argument("--threads", type=int, default=1)

@@ -43,5 +43,5 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
     batch = min(batch, max(16, num_rows // 8))
     while batch > 16 and batch * positions > _POSITIONS_PER_STEP:
         batch //= 2
-    epochs = max(_EPOCHS, _FEWEST_STEPS * batch / max(num_rows, 1))
+    epochs = max(_EPOCHS, _FEWEST_STEPS * min(batch, num_rows) / max(num_rows, 1))
     return Size(shape=shape, batch_rows=batch, epochs=epochs)

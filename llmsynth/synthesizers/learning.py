@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import hashlib
 import json
 import time
@@ -109,7 +110,12 @@ def learn(
     report = trainer.run()
     if place is not None and target is not None and report.stopped != "interrupted":
         distilled = DistillationSettings(max_seconds=minutes and minutes * 60 * _TARGET_SHARE)
-        _teach_target(model, prepared, target, place, size.shape, settings, distilled)
+        taught = copy.deepcopy(model)
+        try:
+            _teach_target(taught, prepared, target, place, size.shape, settings, distilled)
+            model = taught
+        except KeyboardInterrupt:
+            report = replace(report, stopped="interrupted")
     return model.folded(), report
 
 

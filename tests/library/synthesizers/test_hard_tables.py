@@ -82,6 +82,15 @@ def test_three_hundred_columns_are_learned() -> None:
     assert (rows["c299"] == 1).all()
 
 
+def test_five_columns_can_be_given() -> None:
+    rng = np.random.default_rng(0)
+    table = pd.DataFrame({f"c{i}": rng.integers(0, 5, 600) for i in range(7)})
+    rows = quick(max_epochs=1).fit(table).sample(200, where={f"c{i}": i for i in range(5)})
+    frame = rows.to_pandas().astype(int)
+    assert all((frame[f"c{i}"] == i).all() for i in range(5))
+    assert frame["c5"].nunique() == frame["c6"].nunique() == 5
+
+
 def test_numbers_of_far_apart_sizes_are_kept_apart() -> None:
     cells = np.repeat([1e-12, 1.0, 2.5e6, 1e15], 50)
     table = pd.DataFrame({"x": cells, "kind": np.repeat(["tiny", "one", "million", "vast"], 50)})

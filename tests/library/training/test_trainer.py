@@ -196,10 +196,10 @@ def test_a_finished_run_leaves_no_checkpoint(tmp_path: Path) -> None:
 
 def test_training_stops_early_where_there_is_nothing_to_learn() -> None:
     noise = torch.randint(4, (60, 2), generator=torch.Generator().manual_seed(0))
-    settings = TrainingSettings(max_epochs=400, batch_rows=10, patience=2, validation_share=0.3)
+    settings = TrainingSettings(max_epochs=150, batch_rows=10, patience=2, validation_share=0.3)
     report = _trainer(settings, codes=noise).run()
     assert report.stopped == "early"
-    assert report.epochs < 400
+    assert report.epochs < 150
     assert report.held_out_loss == pytest.approx(
         min(check["held_out"] for check in report.history), abs=1e-3
     )
@@ -207,7 +207,7 @@ def test_training_stops_early_where_there_is_nothing_to_learn() -> None:
 
 def test_the_kept_weights_are_those_of_the_best_check() -> None:
     noise = torch.randint(4, (60, 2), generator=torch.Generator().manual_seed(0))
-    settings = TrainingSettings(max_epochs=200, batch_rows=10, patience=50, validation_share=0.3)
+    settings = TrainingSettings(max_epochs=100, batch_rows=10, patience=50, validation_share=0.3)
     trainer = _trainer(settings, codes=noise)
     report = trainer.run()
     losses = [check["held_out"] for check in report.history]
