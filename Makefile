@@ -33,13 +33,13 @@ $(INSTALLED): pyproject.toml constraints.txt
 demo: setup
 	$(BIN)/llmsynth demo --out demo
 
-# The tests go by file, so that a fixture that trains a model is made once; a run of 15 minutes fails.
+# The tests go by file, so that a fixture that trains a model is made once; a run that hangs ends.
 test: setup
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(ONE_THREAD) $(BIN)/pytest -m "not slow" -n auto --dist loadfile --session-timeout 900
+	$(ONE_THREAD) $(BIN)/pytest -m "not slow" -n auto --dist loadfile --session-timeout 2400
 
 check-slow: setup
 	$(BIN)/pytest -m slow --timeout 1800
