@@ -12,7 +12,6 @@ were memorised (DCR share .59), and the plain loss of the made-up rows let the o
 from __future__ import annotations
 
 import copy
-from collections.abc import Callable
 from dataclasses import dataclass
 
 import torch
@@ -65,7 +64,6 @@ def distil(
     training: TrainingSettings,
     settings: DistillationSettings,
     dtype: torch.dtype,
-    share_done: Callable[[float], None] = lambda share: None,
 ) -> None:
     """Train `model` in place, at a rate that ends at zero.
 
@@ -91,7 +89,6 @@ def distil(
         total = settings.hold * held / batch + settings.strength * taught
         total.backward()  # type: ignore[no-untyped-call]
         optimizers.step(settings.rate * schedule.factor(step, share))
-        share_done(share)
         step += 1
 
 
