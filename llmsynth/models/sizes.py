@@ -6,8 +6,8 @@ from dataclasses import dataclass
 
 from llmsynth.models.compact import CompactShape
 
-_EPOCHS = 6.0
-_FEWEST_STEPS = 200
+_EPOCHS = 10.0
+_FEWEST_STEPS = 250
 _POSITIONS_PER_STEP = 8192
 """Most positions of one optimizer step; wide tables take fewer rows, to bound memory."""
 
@@ -25,7 +25,7 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
     """The default size for a table.
 
     Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "Sizes"): more rows
-    carry a wider model, and small tables get as many passes as 200 steps take. Six passes are about
+    carry a wider model, and small tables get as many passes as 250 steps take. Ten passes are about
     where held-out loss stops falling from 1,900 rows up, so fit time grows linearly with the rows.
 
     Args:

@@ -45,7 +45,7 @@ class DistillationSettings:
 
     passes: float = 6.0
     """Passes over the made-up rows."""
-    strength: float = 5.0
+    strength: float = 10.0
     """Weight of the target's loss."""
     hold: float = 1.0
     """Weight of the divergence of all other columns from what they were."""

@@ -24,8 +24,8 @@ def _model() -> CurvedModel:
 
 
 def test_waves_are_cosines_of_the_mid_rank() -> None:
-    waves = rank_waves(np.array([5.0, 1.0, np.nan]), np.array([1.0, 3.0, 9.0]))
-    shares = np.array([0.875, 0.375])  # one row of four above, three below
+    waves = rank_waves(np.array([5.0, 1.0, np.nan]), np.array([1.0, 9.0, 4.0]))
+    shares = np.array([0.875, 0.375])  # widths are roots of rows: 3 below, 1 above
     expected = np.sqrt(2) * np.cos(np.pi * shares[:, None] * np.arange(1, 13))
     np.testing.assert_allclose(waves[:2].numpy(), expected, atol=0.02)
     assert torch.equal(waves[2], torch.zeros(12))
