@@ -6,8 +6,10 @@ from dataclasses import dataclass
 
 from llmsynth.models.compact import CompactShape
 
-_EPOCHS = 10.0
-_FEWEST_STEPS = 250
+_MANY_ROWS = 8000
+_EPOCHS, _EPOCHS_OF_FEW_ROWS = 10.0, 7.0
+_WEIGHT_DECAY, _WEIGHT_DECAY_OF_FEW_ROWS = 2.0, 0.01
+_FEWEST_STEPS = 200
 _POSITIONS_PER_STEP = 8192
 """Most positions of one optimizer step; wide tables take fewer rows, to bound memory."""
 
@@ -19,14 +21,17 @@ class Size:
     shape: CompactShape
     batch_rows: int
     epochs: float
+    weight_decay: float
 
 
 def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -> Size:
     """The default size for a table.
 
-    Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "Sizes"): more rows
-    carry a wider model, and small tables get as many passes as 250 steps take. Ten passes are about
-    where held-out loss stops falling from 1,900 rows up, so fit time grows linearly with the rows.
+    Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "What was tried"):
+    more rows carry a wider model. From 8,000 rows on, ten passes under strong weight decay leave
+    less of the train half's noise in the model than fewer passes without; below, seven passes (or
+    as many as 200 steps take) without decay do better. The number of passes is constant from there,
+    so fit time grows linearly with the rows.
 
     Args:
         positions: mean number of modelled tokens a row has.

@@ -94,6 +94,7 @@ def learn(
         max_epochs=size.epochs,
         max_minutes=minutes and minutes * (1 - _TARGET_SHARE if place is not None else 1),
         batch_rows=size.batch_rows,
+        weight_decay=size.weight_decay,
         seed=seed,
     )
     torch.manual_seed(seed)
@@ -142,7 +143,8 @@ def _teach_target(
         lessons,
         target_place=place,
         shuffler=_shuffler(prepared, shape, target, NONE_GIVEN_SHARE),
-        training=training,
+        # The model is to stay where it is: no decay.
+        training=replace(training, weight_decay=0.0),
         settings=settings,
         dtype=dtype,
     )
@@ -176,6 +178,7 @@ def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size
         shape=shape,
         batch_rows=overrides.batch_rows or size.batch_rows,
         epochs=overrides.max_epochs or size.epochs,
+        weight_decay=size.weight_decay,
     )
 
 
