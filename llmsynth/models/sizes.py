@@ -48,5 +48,11 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
     batch = min(batch, max(16, num_rows // 8))
     while batch > 16 and batch * positions > _POSITIONS_PER_STEP:
         batch //= 2
-    epochs = max(_EPOCHS, _FEWEST_STEPS * min(batch, num_rows) / max(num_rows, 1))
-    return Size(shape=shape, batch_rows=batch, epochs=epochs)
+    is_small = num_rows < _MANY_ROWS
+    epochs = _EPOCHS_OF_FEW_ROWS if is_small else _EPOCHS
+    return Size(
+        shape=shape,
+        batch_rows=batch,
+        epochs=max(epochs, _FEWEST_STEPS * min(batch, num_rows) / max(num_rows, 1)),
+        weight_decay=_WEIGHT_DECAY_OF_FEW_ROWS if is_small else _WEIGHT_DECAY,
+    )
