@@ -1,6 +1,6 @@
 """How well rows drawn under a condition match real rows that meet it.
 
-    python benchmarks/conditions.py --rows 16000 --epochs 16
+    python benchmarks/conditions.py --rows 16000
 
 Adult is cut in two halves; a synthesizer learns one. For each condition it draws as many rows as
 its half holds of them, and every other column's distribution is compared with the other half's by
