@@ -7,8 +7,8 @@ from dataclasses import dataclass
 from llmsynth.models.compact import CompactShape
 
 _MANY_ROWS = 8000
-_EPOCHS, _EPOCHS_OF_FEW_ROWS = 10.0, 7.0
-_WEIGHT_DECAY, _WEIGHT_DECAY_OF_FEW_ROWS = 2.0, 0.01
+_EPOCHS, _EPOCHS_OF_FEW_ROWS = 8.0, 7.0
+_WEIGHT_DECAY, _WEIGHT_DECAY_OF_FEW_ROWS = 0.3, 0.01
 _FEWEST_STEPS = 200
 _POSITIONS_PER_STEP = 8192
 """Most positions of one optimizer step; wide tables take fewer rows, to bound memory."""
@@ -28,10 +28,9 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
     """The default size for a table.
 
     Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "What was tried"):
-    more rows carry a wider model. From 8,000 rows on, ten passes under strong weight decay leave
-    less of the train half's noise in the model than fewer passes without; below, seven passes (or
-    as many as 200 steps take) without decay do better. The number of passes is constant from there,
-    so fit time grows linearly with the rows.
+    more rows carry a wider model and stand some weight decay. Held-out loss stops falling after six
+    to eight passes from 8,000 rows on, and earlier below. The number of passes is constant from
+    there, so fit time grows linearly with the rows.
 
     Args:
         positions: mean number of modelled tokens a row has.

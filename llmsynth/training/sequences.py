@@ -62,7 +62,8 @@ class Shuffler:
             codes: int64 (rows, places), token index within each place, negative where unused.
         """
         rows, num_places = codes.shape
-        share_given = torch.rand(rows, 1, generator=generator)
+        # The square favours small subsets: conditions mostly name one column or a few.
+        share_given = torch.rand(rows, 1, generator=generator).square()
         none = torch.rand(rows, 1, generator=generator) < self._none_given_share
         is_given = torch.rand(rows, len(self._rank), generator=generator) < share_given
         keys = self._rank - (is_given & ~none).float()
