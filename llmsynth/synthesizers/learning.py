@@ -34,7 +34,7 @@ _TARGET_SHARE = 0.25
 NONE_GIVEN_SHARE = 0.2
 """Share of training rows in which no column is given (see `training.sequences.Shuffler`). With
 half, and weight decay 2, columns under two or five conditions lay .05 farther (total variation)
-from real rows than real rows do, on Adult; with a fifth, and .3, .01 (`benchmarks/conditions.py`)."""
+from real rows than real rows do, on Adult; with a fifth and .3, .01 (benchmarks/conditions.py)."""
 
 
 @dataclass(frozen=True, kw_only=True)
