@@ -88,6 +88,7 @@ def test_odd_tables_have_a_page_too(tmp_path, rows, columns):
 def test_a_page_of_very_wide_categories_only(tmp_path):
     table = pd.DataFrame({"key": [f"k{row}" for row in range(200)]})
     write_page(judge(table, table, table), table, table, tmp_path / "p.html", title="keys")
+    assert "keys" in (tmp_path / "p.html").read_text(encoding="utf-8")
 
 
 def test_tables_of_another_judgement_are_refused(tmp_path):
