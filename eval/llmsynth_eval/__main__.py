@@ -12,7 +12,7 @@ import pandas as pd
 from llmsynth.errors import InputError, LlmsynthError, TableError
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth_eval.judgement import Judgement
-from llmsynth_eval.report import write_page
+from llmsynth_eval.pages.page import write_page
 from llmsynth_eval.runner import judge
 
 

@@ -9,7 +9,9 @@ from typing import Protocol
 import numpy as np
 
 from llmsynth_eval.coded_table import CodedTable
+from llmsynth_eval.details import Curve, DetailTable
 from llmsynth_eval.figure import ColumnError, Figure, Goal, PairError
+from llmsynth_eval.headline import Headline
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,6 +45,9 @@ class Measurement:
     figures: tuple[Figure, ...] = ()
     columns: tuple[ColumnError, ...] = ()
     pairs: tuple[PairError, ...] = ()
+    tables: tuple[DetailTable, ...] = ()
+    curves: tuple[Curve, ...] = ()
+    headlines: tuple[Headline, ...] = ()
     counts: Mapping[str, int] = field(default_factory=dict)
     notes: tuple[str, ...] = ()
 

@@ -8,10 +8,10 @@ import pandas as pd
 
 from llmsynth.errors import SettingsError
 from llmsynth.schema.table_schema import TableSchema
-from llmsynth_eval.c2st import C2st
 from llmsynth_eval.coded_table import CodedTable, encode
-from llmsynth_eval.copies import Copies
-from llmsynth_eval.dcr_share import DcrShare
+from llmsynth_eval.fidelity.c2st import C2st
+from llmsynth_eval.fidelity.shape import Shape
+from llmsynth_eval.fidelity.trend import Trend
 from llmsynth_eval.input_tables import (
     ColumnPlan,
     Table,
@@ -21,9 +21,9 @@ from llmsynth_eval.input_tables import (
 )
 from llmsynth_eval.judgement import Judgement
 from llmsynth_eval.metric import Comparison, Measurement, Metric
-from llmsynth_eval.shape import Shape
-from llmsynth_eval.trend import Trend
-from llmsynth_eval.tstr import Tstr
+from llmsynth_eval.privacy.copies import Copies
+from llmsynth_eval.privacy.dcr_share import DcrShare
+from llmsynth_eval.utility.tstr import Tstr
 
 ALL_ROWS: tuple[Metric, ...] = (Shape(), Trend())
 CAPPED: tuple[Metric, ...] = (C2st(), Tstr(), DcrShare())

@@ -3,13 +3,13 @@
 import numpy as np
 import pandas as pd
 import pytest
-from llmsynth_eval.c2st import two_sample_auc
 from llmsynth_eval.coded_table import encode
+from llmsynth_eval.fidelity.c2st import two_sample_auc
 from llmsynth_eval.input_tables import plan_columns
-from llmsynth_eval.label_scores import auprc, macro_auc
 from llmsynth_eval.metric import Comparison
 from llmsynth_eval.runner import judge
-from llmsynth_eval.tstr import Tstr
+from llmsynth_eval.utility.label_scores import auprc, macro_auc
+from llmsynth_eval.utility.tstr import Tstr
 
 
 def linked(rows, seed):

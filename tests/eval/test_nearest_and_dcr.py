@@ -3,11 +3,11 @@
 import numpy as np
 import pandas as pd
 import pytest
-from llmsynth_eval import nearest
 from llmsynth_eval.coded_table import encode
 from llmsynth_eval.input_tables import plan_columns
 from llmsynth_eval.intervals import wilson
-from llmsynth_eval.nearest import Space, nearest_distances
+from llmsynth_eval.privacy import nearest
+from llmsynth_eval.privacy.nearest import Space, nearest_distances
 from llmsynth_eval.runner import judge
 
 

@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
+from llmsynth_eval.fidelity.shape import category_distance, numeric_distance
 from llmsynth_eval.runner import judge
-from llmsynth_eval.shape import category_distance, numeric_distance
 
 NAN = float("nan")
 

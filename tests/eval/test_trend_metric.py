@@ -3,8 +3,8 @@
 import numpy as np
 import pandas as pd
 import pytest
-from llmsynth_eval import trend
 from llmsynth_eval.bins import binned, decile_edges
+from llmsynth_eval.fidelity import trend
 from llmsynth_eval.runner import judge
 
 

@@ -10,8 +10,8 @@ from sklearn.model_selection import StratifiedKFold
 from llmsynth_eval.coded_table import CodedTable
 from llmsynth_eval.figure import Figure, Goal, Interval
 from llmsynth_eval.intervals import delong
-from llmsynth_eval.learner import MAX_CATEGORIES, class_probabilities
 from llmsynth_eval.metric import Comparison, Measurement
+from llmsynth_eval.utility.learner import MAX_CATEGORIES, class_probabilities
 
 FOLDS = 3
 

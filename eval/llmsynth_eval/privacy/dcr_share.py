@@ -9,7 +9,7 @@ import numpy as np
 from llmsynth_eval.figure import Figure, Goal
 from llmsynth_eval.intervals import wilson
 from llmsynth_eval.metric import Comparison, Measurement
-from llmsynth_eval.nearest import Space, nearest_distances
+from llmsynth_eval.privacy.nearest import Space, nearest_distances
 
 TIE = 1e-9
 

@@ -8,13 +8,12 @@ from html import escape
 
 import numpy as np
 
-from llmsynth_eval.association import associations
 from llmsynth_eval.bins import bin_tables
 from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import CodedColumn, CodedTable
+from llmsynth_eval.fidelity.association import associations
 from llmsynth_eval.figure import ColumnError, PairError
-from llmsynth_eval.nearest import Space
-from llmsynth_eval.svg import (
+from llmsynth_eval.pages.svg import (
     REAL,
     SYNTHETIC,
     heat_map,
@@ -23,6 +22,7 @@ from llmsynth_eval.svg import (
     scatter,
     shortened,
 )
+from llmsynth_eval.privacy.nearest import Space
 
 NUM_BINS = 24
 NUM_LEVELS = 6

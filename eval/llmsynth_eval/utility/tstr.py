@@ -11,9 +11,9 @@ from sklearn.metrics import r2_score
 from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import CodedColumn, CodedTable
 from llmsynth_eval.figure import Figure, Goal
-from llmsynth_eval.label_scores import Score, auprc, binary_auc, bootstrapped, macro_auc
-from llmsynth_eval.learner import class_probabilities, predictions
 from llmsynth_eval.metric import Comparison, Measurement
+from llmsynth_eval.utility.label_scores import Score, auprc, binary_auc, bootstrapped, macro_auc
+from llmsynth_eval.utility.learner import class_probabilities, predictions
 
 MAX_CLASSES = 50
 WORDS = {

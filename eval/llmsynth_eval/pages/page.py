@@ -14,11 +14,11 @@ import pandas as pd
 
 from llmsynth.errors import InputError
 from llmsynth_eval.coded_table import CodedTable, encode
-from llmsynth_eval.drawings import association_maps, distributions, projections, trend_map
 from llmsynth_eval.figure import Figure, PairError
 from llmsynth_eval.input_tables import ColumnPlan, Table, as_frame, check_same_columns
 from llmsynth_eval.judgement import Judgement
-from llmsynth_eval.svg import REAL, SYNTHETIC, shortened
+from llmsynth_eval.pages.drawings import association_maps, distributions, projections, trend_map
+from llmsynth_eval.pages.svg import REAL, SYNTHETIC, shortened
 from llmsynth_eval.text_table import interval_text, number_text
 
 MAX_COLUMNS = 40
@@ -80,7 +80,7 @@ def _page(
         pictured.train, pictured.synthetic, pictured.names
     )
     scatter_real, scatter_synthetic = projections(pictured.train, pictured.synthetic)
-    template = files("llmsynth_eval").joinpath("page.html").read_text(encoding="utf-8")
+    template = files("llmsynth_eval.pages").joinpath("page.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         title=escape(title),
         lead=_lead(judgement),

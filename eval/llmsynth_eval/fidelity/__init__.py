@@ -1,0 +1,1 @@
+"""Does a synthetic table look like the original."""

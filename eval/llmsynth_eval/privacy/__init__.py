@@ -1,0 +1,1 @@
+"""Does a synthetic table give anyone away."""

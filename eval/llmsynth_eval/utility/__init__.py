@@ -1,0 +1,1 @@
+"""Does a synthetic table serve the same purpose as the original."""
