@@ -40,11 +40,27 @@ def texts(series: pd.Series) -> NDArray[np.object_]:
     A category column of whole numbers is read as floats as soon as one cell is missing, so
     `1.0` in one table and `1` in another have to mean the same category.
     """
-    out = np.empty(len(series), dtype=object)
-    missing = series.isna().to_numpy(bool)
-    values = series.astype(object).to_numpy()
-    out[:] = [None if gone else _text(v) for v, gone in zip(values, missing, strict=True)]
-    return out
+    codes, words = coded_texts(series)
+    return words[codes]
+
+
+def coded_texts(series: pd.Series) -> tuple[NDArray[np.int64], NDArray[np.object_]]:
+    """The column as codes into its distinct texts, None for missing; see `texts`.
+
+    Returns:
+        int64 codes of shape (rows,), and the texts; no order is promised.
+    """
+    if series.dtype == object and pd.api.types.infer_dtype(series, skipna=True) != "string":
+        # 1, 1.0 and True would share a code: equal for Python, three texts for a reader
+        missing = series.isna().to_numpy(bool)
+        cells = zip(series.to_numpy(), missing, strict=True)
+        series = pd.Series([None if gone else _text(v) for v, gone in cells], dtype=object)
+    numbers_of, distinct = pd.factorize(series, use_na_sentinel=True)
+    words = np.empty(len(distinct) + 1, dtype=object)
+    words[:-1] = [_text(value) for value in pd.Index(distinct).astype(object)]
+    words[-1] = None  # factorize codes the missing cell as -1, which is the last place
+    codes = np.where(numbers_of < 0, len(distinct), numbers_of).astype(np.int64)
+    return codes, words
 
 
 def _text(value: object) -> str:

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from collections import Counter
 from collections.abc import Mapping
 from dataclasses import dataclass
 
@@ -10,7 +9,7 @@ import numpy as np
 import pandas as pd
 from numpy.typing import NDArray
 
-from llmsynth_eval.cells import Floats, numbers, texts
+from llmsynth_eval.cells import Floats, coded_texts, numbers
 from llmsynth_eval.input_tables import ColumnPlan
 
 Codes = NDArray[np.int64]
@@ -34,6 +33,8 @@ class CodedTable:
 
     columns: tuple[CodedColumn, ...]
     cells: Floats
+    places: Codes | None = None
+    """Place of each row in the table as it was given, from 0; None where rows were not moved."""
 
     @property
     def num_rows(self) -> int:
@@ -45,7 +46,8 @@ class CodedTable:
 
     def take(self, rows: NDArray[np.bool_] | Codes) -> CodedTable:
         """The table's chosen rows."""
-        return CodedTable(columns=self.columns, cells=self.cells[rows])
+        places = np.arange(self.num_rows) if self.places is None else self.places
+        return CodedTable(columns=self.columns, cells=self.cells[rows], places=places[rows])
 
     def sample(self, num_rows: int, rng: np.random.Generator) -> CodedTable:
         """At most `num_rows` rows, drawn without replacement and kept in order."""
@@ -69,19 +71,28 @@ def encode(frames: Mapping[str, pd.DataFrame], plan: ColumnPlan) -> dict[str, Co
             for role, frame in frames.items():
                 cells[role].append(numbers(frame[name], table=role, date_format=date_format))
         else:
-            words = {role: texts(frame[name]) for role, frame in frames.items()}
-            levels = _levels(words)
+            coded = {role: coded_texts(frame[name]) for role, frame in frames.items()}
+            levels = _levels(coded)
             columns.append(CodedColumn(name=name, is_numeric=False, levels=levels))
             code = {level: float(number) for number, level in enumerate(levels)}
-            for role, column in words.items():
-                cells[role].append(np.array([code[word] for word in column], dtype=np.float64))
+            for role, (places, words) in coded.items():
+                # a word that no row uses (the missing cell of a full column) is no level
+                cells[role].append(np.array([code.get(w, np.nan) for w in words])[places])
     return {
         role: CodedTable(columns=tuple(columns), cells=np.column_stack(parts))
         for role, parts in cells.items()
     }
 
 
-def _levels(words: Mapping[str, NDArray[np.object_]]) -> tuple[str | None, ...]:
-    frequency: Counter[str | None] = Counter(words["train"])
-    everywhere = set().union(*(set(column) for column in words.values()))
-    return tuple(sorted(everywhere, key=lambda level: (-frequency[level], level or "")))
+def _levels(coded: Mapping[str, tuple[Codes, NDArray[np.object_]]]) -> tuple[str | None, ...]:
+    counts = {
+        role: np.bincount(places, minlength=len(words)) for role, (places, words) in coded.items()
+    }
+    frequency = dict(zip(coded["train"][1], counts["train"], strict=True))
+    everywhere = {
+        word
+        for role, (_, words) in coded.items()
+        for word, count in zip(words, counts[role], strict=True)
+        if count
+    }
+    return tuple(sorted(everywhere, key=lambda level: (-frequency.get(level, 0), level or "")))

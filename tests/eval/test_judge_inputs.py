@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from llmsynth_eval import Judgement, judge
+from llmsynth_eval.cells import texts
 
 from llmsynth.errors import InputError, SchemaError, SettingsError, TableError
 from llmsynth.schema.columns import (
@@ -171,3 +172,12 @@ def test_the_text_is_aligned_and_holds_every_figure():
     assert lines[0].index("meaning") == lines[1].index(judgement.figures[0].meaning)
     assert all(figure.title in judgement.to_text() for figure in judgement.figures)
     assert "privacy guarantee" in judgement.verdict()
+
+
+def test_mixed_cells_keep_their_own_words_whatever_their_order():
+    mixed = [1, True, 1.0, "1", None, 2.5]
+    forth = texts(pd.Series(mixed, dtype=object))
+    back = texts(pd.Series(mixed[::-1], dtype=object))
+    assert list(forth) == list(back)[::-1] == ["1", "True", "1", "1", None, "2.5"]
+    assert list(texts(pd.Series([1.0, np.nan, 2.0]))) == ["1", None, "2"]
+    assert list(texts(pd.Series(["a", None, "b"], dtype="category"))) == ["a", None, "b"]
