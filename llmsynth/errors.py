@@ -9,7 +9,9 @@ LlmsynthError
 ├── BundleError (ValueError)         a saved synthesizer is missing, broken or foreign
 ├── NotFittedError (RuntimeError)    fit() or load() has to come first
 ├── TrainingError (RuntimeError)     the model could not be trained
+├── PrivacyError (RuntimeError)      a privacy claim cannot be made, so nothing was fitted
 ├── SamplingError (RuntimeError)     no rows could be drawn
+├── EngineError (RuntimeError)       what runs the model cannot be reached, or refuses
 └── MissingExtraError (ImportError)  an optional package is not installed
 """
 
@@ -75,8 +77,18 @@ class TrainingError(LlmsynthError, RuntimeError):
     """The model could not be trained on this table."""
 
 
+class PrivacyError(LlmsynthError, RuntimeError):
+    """A differential privacy claim cannot be made or kept."""
+
+
 class SamplingError(LlmsynthError, RuntimeError):
     """No rows could be drawn under the given conditions and constraints."""
+
+
+class EngineError(LlmsynthError, RuntimeError):
+    """What runs the model cannot be reached, failed, or refuses the request."""
+
+    retryable = True
 
 
 class MissingExtraError(LlmsynthError, ImportError):

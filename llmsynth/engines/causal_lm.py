@@ -18,9 +18,10 @@ from torch import Tensor
 
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.cached_decoding import CachedDecoding, CausalModel
-from llmsynth.engines.generated_rows import GeneratedRows, RowRecorder, StopReason
+from llmsynth.engines.generated_rows import GeneratedRows, RowRecorder
 from llmsynth.engines.masked_draw import draw_masked
 from llmsynth.engines.random_draws import uniforms
+from llmsynth.engines.stop_reason import StopReason
 from llmsynth.engines.tensor_automaton import TensorAutomaton
 from llmsynth.errors import ConditionError, SettingsError
 

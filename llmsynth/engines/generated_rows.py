@@ -4,26 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, fields
-from enum import IntEnum
 
 import torch
 from torch import Tensor
 
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.masked_draw import MaskedDraw
+from llmsynth.engines.stop_reason import StopReason
 
 PADDING = -1
 """Fills `token_ids` behind the end of a row."""
-
-
-class StopReason(IntEnum):
-    """Why a row has no more tokens."""
-
-    RUNNING = 0
-    FINISHED = 1
-    MAX_NEW_TOKENS = 2
-    CONTEXT_LENGTH = 3
-    MAX_SECONDS = 4
 
 
 @dataclass(frozen=True, kw_only=True, eq=False)
@@ -73,7 +63,7 @@ class GeneratedRows:
         return {
             reason.name.lower(): int((self.reasons == reason).sum())
             for reason in StopReason
-            if reason is not StopReason.RUNNING
+            if reason not in (StopReason.RUNNING, StopReason.ENGINE_FAILED)
         }
 
     def step_validity(self) -> float:

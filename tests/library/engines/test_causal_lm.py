@@ -22,8 +22,9 @@ from transformers import (
 
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.causal_lm import DecodingSettings, sample_rows
-from llmsynth.engines.generated_rows import GeneratedRows, StopReason
+from llmsynth.engines.generated_rows import GeneratedRows
 from llmsynth.engines.random_draws import uniforms
+from llmsynth.engines.stop_reason import StopReason
 from llmsynth.engines.tensor_automaton import TensorAutomaton
 from llmsynth.errors import ConditionError, SamplingError, SettingsError
 

@@ -1,0 +1,97 @@
+"""Tiny language models on disk, of random weights, that every engine can load."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+import torch
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
+
+from llmsynth.codec.token_automaton import TokenAutomaton
+
+CHARACTER = r'(?:[^"\\\x00-\x1f\x7f]|\\["\\/bfnrt])'
+
+
+@pytest.fixture(scope="session")
+def row_pattern() -> str:
+    return rf'age=[0-9]{{1,3}}; sex=(?:Male|Female); note=(?:"{CHARACTER}{{0,8}}"|null)\n'
+
+
+@pytest.fixture(scope="session")
+def after_age() -> str:
+    return rf'sex=(?:Male|Female); note=(?:"{CHARACTER}{{0,8}}"|null)\n'
+
+
+@pytest.fixture(scope="session")
+def bpe_tokenizer() -> PreTrainedTokenizerFast:
+    bpe = Tokenizer(models.BPE())
+    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
+    bpe.decoder = decoders.ByteLevel()
+    corpus = [
+        f"age={age}; sex={sex}; note={note}\n"
+        for age in range(10, 99)
+        for sex in ("Male", "Female")
+        for note in ("null", '"free \\"text\\""', '"größe 日本語"', '"a\\nb"')
+    ]
+    trainer = trainers.BpeTrainer(
+        vocab_size=600,
+        special_tokens=["<end>"],
+        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
+        show_progress=False,
+    )
+    bpe.train_from_iterator(corpus, trainer)
+    return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<end>")
+
+
+@pytest.fixture(scope="session")
+def row_automaton(bpe_tokenizer: PreTrainedTokenizerFast, row_pattern: str) -> TokenAutomaton:
+    return TokenAutomaton.compile(row_pattern, bpe_tokenizer)
+
+
+def random_llama(vocab_size: int, eos_token_id: int) -> LlamaForCausalLM:
+    torch.manual_seed(0)
+    config = LlamaConfig(
+        vocab_size=vocab_size,
+        hidden_size=64,
+        intermediate_size=96,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        num_key_value_heads=1,
+        head_dim=32,
+        max_position_embeddings=256,
+        initializer_range=0.2,
+        bos_token_id=eos_token_id,
+        eos_token_id=eos_token_id,
+    )
+    return LlamaForCausalLM(config).eval()
+
+
+@pytest.fixture(scope="session")
+def bpe_model_dir(
+    bpe_tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory
+) -> Path:
+    folder = tmp_path_factory.mktemp("bpe_llama")
+    random_llama(len(bpe_tokenizer), bpe_tokenizer.eos_token_id).save_pretrained(folder)
+    bpe_tokenizer.save_pretrained(folder)
+    return folder
+
+
+@pytest.fixture(scope="session")
+def adapter_dirs(bpe_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
+    """Two adapters that change what the model writes beyond recognition."""
+    from peft import LoraConfig, get_peft_model
+
+    folders = []
+    for number in (1, 2):
+        config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
+        model = get_peft_model(LlamaForCausalLM.from_pretrained(bpe_model_dir), config)
+        torch.manual_seed(number)
+        for name, weight in model.named_parameters():
+            if "lora_B" in name:
+                torch.nn.init.normal_(weight, std=0.5)
+        folder = tmp_path_factory.mktemp(f"adapter{number}")
+        model.save_pretrained(folder)
+        folders.append(folder)
+    return folders
