@@ -27,7 +27,7 @@ $(INSTALLED): pyproject.toml constraints.txt
 	  echo "On Debian and Ubuntu: apt-get install python3-venv" >&2; exit 1; }
 	test -x $(BIN)/pip || $(PYTHON) -m venv --clear $(VENV)
 	$(BIN)/pip install "$$(grep '^torch==' constraints.txt)" -c constraints.txt
-	$(BIN)/pip install -e ".[train,eval,dev]" -c constraints.txt
+	$(BIN)/pip install -e ".[all,dev]" -c constraints.txt
 	touch $(INSTALLED)
 
 demo: setup

@@ -1,1 +1,1 @@
-"""The HTTP service is built later; this package only keeps its place and its layer."""
+"""The HTTP service: an API, queue workers and pages around the library; wiring, not synthesis."""

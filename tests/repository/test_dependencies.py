@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 OURS = {"llmsynth", "llmsynth_eval", "llmsynth_serving"}
-EXTRAS = {"train", "eval", "serving", "privacy", "vllm", "all", "dev"}
+EXTRAS = {"train", "eval", "serving", "postgres", "privacy", "vllm", "all", "dev"}
 LIGHT = {"errors", "schema", "tables", "progress", "demo_tables"}
 
 

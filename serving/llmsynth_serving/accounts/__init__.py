@@ -1,0 +1,1 @@
+"""Who may do what: keys, scopes, sessions, quotas and the audit log."""

@@ -1,0 +1,1 @@
+"""Metadata of the service: one model for SQLite and PostgreSQL."""

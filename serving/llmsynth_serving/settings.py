@@ -1,0 +1,124 @@
+"""Where a service keeps its things, where it listens, and what it allows."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Mapping
+from dataclasses import dataclass, fields
+from pathlib import Path
+from typing import Self
+
+from llmsynth.errors import SettingsError
+
+PREFIX = "LLMSYNTH_SERVE_"
+
+
+@dataclass(frozen=True, kw_only=True)
+class ServiceSettings:
+    """Everything an operator may set; each field is also the environment variable `PREFIX` + name.
+
+    Raises:
+        SettingsError: a value out of range.
+    """
+
+    home: Path = Path("llmsynth-service")
+    """Folder of the embedded databases and files; made by `llmsynth-serve init`."""
+    database_url: str = ""
+    """SQLAlchemy address of tables, keys and jobs; empty: a SQLite file in `home`."""
+    queue_url: str = ""
+    """Address of the queue; empty: PostgreSQL where `database_url` is, else a file in `home`."""
+    storage_url: str = ""
+    """fsspec address of the files, e.g. `s3://bucket/prefix`; empty: a folder in `home`."""
+    host: str = "127.0.0.1"
+    port: int = 8321
+    max_upload_bytes: int = 2 << 30
+    max_table_rows: int = 50_000_000
+    max_table_columns: int = 2_000
+    max_small_rows: int = 1_000
+    """Most rows that `POST /v1/rows` answers at once."""
+    requests_per_minute: int = 1_200
+    """Rate limit of one key."""
+    secure_cookies: bool = False
+    """Send session cookies over HTTPS only; set it wherever TLS ends before the service."""
+    lease_seconds: float = 8.0
+    """A worker silent for so long is taken for dead, and its jobs go to another."""
+    beat_seconds: float = 2.0
+    """How often a worker says that it is alive."""
+    poll_seconds: float = 1.0
+    """How often a worker looks for jobs."""
+    cpu_jobs: int = 1
+    """Jobs of the `cpu` queue that one worker runs at once."""
+    job_retention_days: float = 30.0
+
+    def __post_init__(self) -> None:
+        checks = {
+            "port": 0 <= self.port <= 65535,
+            "max_upload_bytes": self.max_upload_bytes > 0,
+            "max_table_rows": self.max_table_rows > 0,
+            "max_table_columns": self.max_table_columns > 0,
+            "requests_per_minute": self.requests_per_minute > 0,
+            "lease_seconds": self.lease_seconds > 2 * self.beat_seconds > 0,
+            "poll_seconds": self.poll_seconds > 0,
+            "cpu_jobs": self.cpu_jobs >= 1,
+            "job_retention_days": self.job_retention_days > 0,
+        }
+        for name, holds in checks.items():
+            if not holds:
+                raise SettingsError(f"{PREFIX}{name.upper()} cannot be {getattr(self, name)!r}.")
+
+    @property
+    def database(self) -> str:
+        """SQLAlchemy address of the metadata, driver included."""
+        url = self.database_url or f"sqlite:///{(self.home / 'service.db').resolve()}"
+        return url.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
+    def queue(self) -> str:
+        """Address of the queue as DBOS takes it."""
+        if self.queue_url:
+            return self.queue_url
+        if self.database_url.startswith("postgresql"):
+            return self.database_url.replace("postgresql+psycopg://", "postgresql://", 1)
+        return f"sqlite:///{(self.home / 'queue.db').resolve()}"
+
+    @property
+    def storage(self) -> str:
+        """fsspec address of the files."""
+        return self.storage_url or f"file://{(self.home / 'files').resolve()}"
+
+    @classmethod
+    def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:
+        """Settings from `PREFIX` variables; what is not set keeps its default.
+
+        Raises:
+            SettingsError: an unknown variable of that prefix, or a value of the wrong type.
+        """
+        given = os.environ if environment is None else environment
+        known = {PREFIX + field.name.upper(): field for field in fields(cls)}
+        values: dict[str, object] = {}
+        for name, text in given.items():
+            if not name.startswith(PREFIX):
+                continue
+            if name not in known:
+                raise SettingsError(f"{name} is no setting; there are {', '.join(sorted(known))}.")
+            values[known[name].name] = _read(name, text, type(known[name].default))
+        return cls(**values)  # type: ignore[arg-type]
+
+
+def _read(name: str, text: str, kind: type[object]) -> object:
+    if kind is bool:
+        if text.lower() in ("1", "true", "yes", "on"):
+            return True
+        if text.lower() in ("0", "false", "no", "off"):
+            return False
+        raise SettingsError(f"{name} must be true or false, got {text!r}.")
+    if kind is int or kind is float:
+        return _number(name, text, kind)
+    return Path(text) if issubclass(kind, Path) else text
+
+
+def _number(name: str, text: str, kind: type[int] | type[float]) -> float:
+    try:
+        return kind(text)
+    except ValueError as error:
+        raise SettingsError(f"{name} must be of type {kind.__name__}, got {text!r}.") from error
