@@ -13,7 +13,7 @@ import torch
 
 from llmsynth.codec.column_code import Tokens
 from llmsynth.codec.row_language import RowLanguage
-from llmsynth.engines.compact_sampler import CompactSampler, Sharpness
+from llmsynth.engines.compact_sampler import MOST_BLOCK_ROWS, CompactSampler, Sharpness
 from llmsynth.errors import SettingsError
 from llmsynth.generation.conditions import Conditions
 from llmsynth.generation.constraints import ConstraintMasks, violations, with_totals
@@ -22,6 +22,8 @@ from llmsynth.generation.sample import SampleReport
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.schema.columns import IdentifierColumn
 
+SHARD_ROWS = MOST_BLOCK_ROWS
+"""Every sampler's block divides it."""
 _ATTEMPT_STRIDE = 1 << 40
 """Row numbers of a redraw lie this far from the first draw's, so that they get fresh numbers."""
 
@@ -41,6 +43,9 @@ class SamplingSettings:
     """Wall-clock limit; what is there by then is returned and said to be partial."""
     batch_rows: int = 65536
     """Rows a chunk holds in memory; never changes the rows themselves."""
+    first_row: int = 0
+    """Number of the first row, so that several runs draw one table part by part. Parts that begin
+    at multiples of `SHARD_ROWS` are bit for bit those of a single run."""
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
@@ -51,6 +56,8 @@ class SamplingSettings:
             raise SettingsError("max_attempts and batch_rows must be at least 1.")
         if self.max_seconds is not None and self.max_seconds <= 0:
             raise SettingsError(f"max_seconds must be above 0, got {self.max_seconds}.")
+        if self.first_row < 0:
+            raise SettingsError(f"first_row must be 0 or more, got {self.first_row}.")
 
 
 class Generator:
@@ -92,17 +99,18 @@ class Generator:
         Raises:
             SamplingError: a column of unique identifiers has fewer than `num_rows` of them.
         """
+        start = self._settings.first_row
         for maker in self._makers.values():
-            maker.check(num_rows)
+            maker.check(start + num_rows)
         self.report.asked = num_rows
         started = time.perf_counter()
         self._deadline = started + (self._settings.max_seconds or math.inf)
         waiting = [self._named(self._language.decode(self._no_codes()), 0)]
         rows = self._sampler.block_rows
-        for first in range(0, num_rows, rows):
+        for first in range(start, start + num_rows, rows):
             if self._is_late():
                 break
-            block = self._block(first, min(rows, num_rows - first))
+            block = self._block(first, min(rows, start + num_rows - first))
             self._account(block.num_rows, started)
             waiting.append(block)
             if sum(table.num_rows for table in waiting) >= self._settings.batch_rows:

@@ -110,6 +110,12 @@ def test_the_rows_depend_on_the_seed_and_not_on_the_batches() -> None:
     assert not rows(generator(COLUMNS, RULES[:1], seed=6), 200).equals(whole)
 
 
+def test_a_table_drawn_part_by_part_is_the_table_drawn_at_once() -> None:
+    whole = rows(generator(COLUMNS, RULES[:1], seed=5), 200)
+    part = rows(generator(COLUMNS, RULES[:1], seed=5, first_row=128), 72)
+    assert part.equals(whole.slice(128))
+
+
 def test_every_declared_constraint_holds_in_every_row() -> None:
     run = generator(COLUMNS, RULES, max_attempts=40)
     table = rows(run, 200)
