@@ -33,12 +33,14 @@ def class_probabilities(
     Returns:
         Classes in ascending order, and probabilities of shape (rows, classes).
     """
-    kept = _learnable(fit_cells)
+    kept = learnable(fit_cells)
     classes, sizes = np.unique(labels, return_counts=True)
     if len(classes) < 2 or not kept.any():
         return classes, np.tile(sizes / sizes.sum(), (len(score_cells), 1))
     model = HistGradientBoostingClassifier(
-        max_iter=MAX_ITERATIONS, random_state=seed, categorical_features=_mask(columns)[kept]
+        max_iter=MAX_ITERATIONS,
+        random_state=seed,
+        categorical_features=category_mask(columns)[kept],
     )
     model.fit(fit_cells[:, kept], labels)
     probabilities: Floats = model.predict_proba(score_cells[:, kept])
@@ -54,21 +56,24 @@ def predictions(
     seed: int,
 ) -> Floats:
     """Learn numbers and predict those of other rows, by HistGradientBoostingRegressor."""
-    kept = _learnable(fit_cells)
+    kept = learnable(fit_cells)
     if len(values) < 2 or not kept.any():
         return np.full(len(score_cells), values.mean())
     model = HistGradientBoostingRegressor(
-        max_iter=MAX_ITERATIONS, random_state=seed, categorical_features=_mask(columns)[kept]
+        max_iter=MAX_ITERATIONS,
+        random_state=seed,
+        categorical_features=category_mask(columns)[kept],
     )
     predicted: Floats = model.fit(fit_cells[:, kept], values).predict(score_cells[:, kept])
     return predicted
 
 
-def _mask(columns: Sequence[CodedColumn]) -> NDArray[np.bool_]:
+def category_mask(columns: Sequence[CodedColumn]) -> NDArray[np.bool_]:
+    """Columns whose codes the trees split as sets."""
     return np.array([not c.is_numeric and len(c.levels) <= MAX_CATEGORIES for c in columns])
 
 
-def _learnable(cells: Floats) -> NDArray[np.bool_]:
+def learnable(cells: Floats) -> NDArray[np.bool_]:
     """Columns with a value to learn from.
 
     The learner fails on a column without one, and above 10,000 rows it sets rows aside to stop

@@ -9,26 +9,18 @@ import numpy as np
 from sklearn.metrics import r2_score
 
 from llmsynth_eval.cells import Floats
-from llmsynth_eval.coded_table import CodedColumn, CodedTable
+from llmsynth_eval.coded_table import CodedColumn
 from llmsynth_eval.figure import Figure, Goal
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.utility.label_scores import Score, auprc, binary_auc, bootstrapped, macro_auc
 from llmsynth_eval.utility.learner import class_probabilities, predictions
+from llmsynth_eval.utility.task import Task, problem_of, task_of
 
-MAX_CLASSES = 50
 WORDS = {
     "auc": ("AUC", "Ranking quality"),
     "auprc": ("AUPRC", "Average precision for the rarer class"),
     "r2": ("R2", "Explained variance"),
 }
-
-
-@dataclass(frozen=True, kw_only=True)
-class Task:
-    """One table as features and a target; rows without a target are gone."""
-
-    features: Floats
-    target: Floats
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -62,11 +54,12 @@ class Tstr:
             return Measurement()
         number = comparison.train.index(comparison.target)
         columns = comparison.train.columns
-        features = [c for n, c in enumerate(columns) if n != number]
+        numbers = [n for n in range(len(columns)) if n != number]
+        features = [columns[n] for n in numbers]
         tables = (comparison.synthetic, comparison.train, comparison.holdout)
-        synthetic, train, holdout = (_task(table, number) for table in tables)
+        synthetic, train, holdout = (task_of(table, number, numbers) for table in tables)
         labels = np.unique(np.concatenate([train.target, holdout.target]))
-        problem = _problem(features, columns[number], labels, train, holdout)
+        problem = problem_of(features, columns[number], labels, train=train, holdout=holdout)
         if problem:
             return Measurement(notes=(f"TSTR was left out: {problem}",))
         exam = Exam(
@@ -78,31 +71,6 @@ class Tstr:
             scores[kind], found = score(task, exam)
             notes += [f"{kind.upper()}: {note}" for note in found]
         return Measurement(figures=tuple(_figures(scores)), notes=tuple(notes))
-
-
-def _task(table: CodedTable, number: int) -> Task:
-    target = table.cells[:, number]
-    known = ~np.isnan(target)
-    levels = table.columns[number].levels
-    if None in levels:
-        known &= target != levels.index(None)
-    return Task(
-        features=np.delete(table.cells, number, axis=1)[known], target=np.array(target[known])
-    )
-
-
-def _problem(
-    features: list[CodedColumn], target: CodedColumn, labels: Floats, train: Task, holdout: Task
-) -> str:
-    if not features:
-        return "the target is the only column."
-    if len(train.target) < 2 or len(holdout.target) < 2:
-        return "train and holdout need two rows with a target each."
-    if len(np.unique(holdout.target)) < 2:
-        return "the target has one value in the holdout."
-    if not target.is_numeric and len(labels) > MAX_CLASSES:
-        return f"the target has {len(labels)} categories, more than {MAX_CLASSES}."
-    return ""
 
 
 def _classification(task: Task, exam: Exam) -> tuple[dict[str, Score], list[str]]:
