@@ -29,6 +29,8 @@ class ServiceSettings:
     """Address of the queue; empty: PostgreSQL where `database_url` is, else a file in `home`."""
     storage_url: str = ""
     """fsspec address of the files, e.g. `s3://bucket/prefix`; empty: a folder in `home`."""
+    work_path: str = ""
+    """Folder for checkpoints of running jobs, shared by all workers; empty: one in `home`."""
     host: str = "127.0.0.1"
     port: int = 8321
     max_upload_bytes: int = 2 << 30
@@ -85,6 +87,15 @@ class ServiceSettings:
     def storage(self) -> str:
         """fsspec address of the files."""
         return self.storage_url or f"file://{(self.home / 'files').resolve()}"
+
+    @property
+    def work_folder(self) -> Path:
+        """Where running jobs keep their checkpoints."""
+        return Path(self.work_path) if self.work_path else (self.home / "work").resolve()
+
+    def to_environment(self) -> dict[str, str]:
+        """The variables that make `from_environment` give these settings."""
+        return {PREFIX + f.name.upper(): str(getattr(self, f.name)) for f in fields(self)}
 
     @classmethod
     def from_environment(cls, environment: Mapping[str, str] | None = None) -> Self:

@@ -1,0 +1,46 @@
+"""An evaluation: a stored synthetic table beside real ones becomes a stored report."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+import pyarrow.parquet as pq
+from llmsynth_eval import judge, write_page
+
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth_serving.jobs.context import JobContext
+
+
+def evaluate(context: JobContext) -> dict[str, Any]:
+    """Judge `table_id` against `train_id`, beside `holdout_id`.
+
+    Returns:
+        `report`: path and bytes of the folder in storage, and the figures in short.
+    """
+    with (
+        context.table("train_id") as (record, train_path),
+        context.table("holdout_id") as (_, holdout_path),
+        context.table("table_id") as (_, synthetic_path),
+    ):
+        train, holdout, synthetic = (
+            pq.read_table(path) for path in (train_path, holdout_path, synthetic_path)
+        )
+    judgement = judge(
+        train,
+        synthetic,
+        holdout,
+        target=context.spec.get("target"),
+        schema=TableSchema.from_json(json.dumps(record.schema)),
+        seed=context.spec.get("seed", 0),
+    )
+    folder = context.work / f"report-{context.attempt}"
+    folder.mkdir()
+    (folder / "report.json").write_text(judgement.to_json(), encoding="utf-8")
+    write_page(judgement, train, synthetic, folder / "report.html", title=context.spec["title"])
+    where = f"reports/{context.spec['report_id']}/{context.attempt}"
+    num_bytes = context.storage.put_folder(folder, where)
+    shutil.rmtree(folder)
+    summary = {"verdict": judgement.verdict().splitlines(), "figures": judgement.values}
+    return {"report": {"path": where, "num_bytes": num_bytes, "summary": summary}}

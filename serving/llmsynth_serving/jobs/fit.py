@@ -1,0 +1,36 @@
+"""A fit: a stored table becomes a stored synthesizer."""
+
+from __future__ import annotations
+
+import json
+import shutil
+from typing import Any
+
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.synthesizer import Synthesizer
+from llmsynth_serving.jobs.context import JobContext
+
+
+def fit(context: JobContext) -> dict[str, Any]:
+    """Learn the table `table_id` with the settings of the order, going on from a checkpoint.
+
+    Returns:
+        `synthesizer`: path, bytes and provenance of the bundle in storage.
+    """
+    with context.table() as (table, path):
+        synthesizer = Synthesizer(
+            schema=TableSchema.from_json(json.dumps(table.schema)), **context.spec["settings"]
+        )
+        synthesizer.fit(path, checkpoint_dir=context.work / "checkpoint", progress=context.progress)
+    folder = context.work / f"bundle-{context.attempt}"
+    synthesizer.save(folder)
+    where = f"synthesizers/{context.spec['synthesizer_id']}/{context.attempt}"
+    num_bytes = context.storage.put_folder(folder, where)
+    shutil.rmtree(folder)
+    return {
+        "synthesizer": {
+            "path": where,
+            "num_bytes": num_bytes,
+            "provenance": synthesizer.provenance_,
+        }
+    }

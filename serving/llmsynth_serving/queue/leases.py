@@ -1,0 +1,119 @@
+"""Who is alive: each worker's lease, and the reaper that gives a dead worker's jobs to others.
+
+The queue itself brings back the jobs of a worker only when that very worker comes back.
+"""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Callable
+
+import sqlalchemy as sa
+import structlog
+
+from llmsynth_serving.database.sessions import Database
+
+LEASES = sa.Table(
+    "llmsynth_lease",
+    sa.MetaData(),
+    sa.Column("worker", sa.String(120), primary_key=True),
+    sa.Column("beat", sa.BigInteger, nullable=False),
+)
+_log = structlog.get_logger("llmsynth.leases")
+
+
+class Watch:
+    """Tells from beats alone who fell silent, by this machine's clock only."""
+
+    def __init__(self, silent_seconds: float) -> None:
+        self._silent_seconds = silent_seconds
+        self._seen: dict[str, tuple[int | None, float]] = {}
+
+    def silent(self, beats: dict[str, int | None], moment: float) -> list[str]:
+        """Workers whose beat has not changed for longer than allowed.
+
+        Args:
+            beats: last beat per worker; None for one that runs jobs and has no lease.
+            moment: seconds of a clock that only goes forward.
+        """
+        self._seen = {
+            worker: self._seen[worker]
+            if worker in self._seen and self._seen[worker][0] == beat
+            else (beat, moment)
+            for worker, beat in beats.items()
+        }
+        return [w for w, (_, since) in self._seen.items() if moment - since > self._silent_seconds]
+
+
+class Reaper(threading.Thread):
+    """Beats for one worker, and recovers the jobs of those that stopped.
+
+    Args:
+        database: where the leases are; the queue's own database.
+        running: the workers that own a running job, by the queue's account.
+        recover: gives the jobs of dead workers back to their queues; must be idempotent, since
+            several reapers may call it for the same worker.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        database: Database,
+        *,
+        beat_seconds: float,
+        lease_seconds: float,
+        running: Callable[[], set[str]],
+        recover: Callable[[list[str]], None],
+    ) -> None:
+        super().__init__(name="reaper", daemon=True)
+        self.last_beat = time.monotonic()
+        self._worker, self._database, self._beat_seconds = worker, database, beat_seconds
+        self._watch = Watch(lease_seconds)
+        self._running, self._recover = running, recover
+        self._ending = threading.Event()
+        self._beat = 0
+        self._has_table = False
+
+    def run(self) -> None:
+        """Beat until `close`; a failed beat is tried again at the next."""
+        while True:
+            try:
+                self._turn()
+                self.last_beat = time.monotonic()
+            except Exception as error:  # noqa: BLE001 the thread must outlive any outage
+                _log.warning("reaper_failed", worker=self._worker, error=repr(error))
+            if self._ending.wait(self._beat_seconds):
+                return
+
+    def close(self) -> None:
+        """Stop beating and give the lease back, so that others take over at once."""
+        self._ending.set()
+        self.join(timeout=5)
+        with self._database.session() as session:
+            session.execute(LEASES.delete().where(LEASES.c.worker == self._worker))
+
+    def _turn(self) -> None:
+        if not self._has_table:
+            # Two workers that start together both try; the later one finds it at its next turn.
+            LEASES.create(self._database.engine, checkfirst=True)
+            self._has_table = True
+        self._beat += 1
+        dead = self._watch.silent(self._beats(), time.monotonic())
+        dead = [worker for worker in dead if worker != self._worker]
+        if dead:
+            _log.warning("workers_lost", workers=dead)
+            self._recover(dead)
+            with self._database.session() as session:
+                session.execute(LEASES.delete().where(LEASES.c.worker.in_(dead)))
+
+    def _beats(self) -> dict[str, int | None]:
+        with self._database.session() as session:
+            own = LEASES.c.worker == self._worker
+            changed = session.execute(LEASES.update().where(own).values(beat=self._beat))
+            if not changed.rowcount:  # type: ignore[attr-defined]
+                session.execute(LEASES.insert().values(worker=self._worker, beat=self._beat))
+            rows = session.execute(sa.select(LEASES.c.worker, LEASES.c.beat)).all()
+        beats: dict[str, int | None] = dict.fromkeys(self._running())
+        beats.update({str(worker): int(beat) for worker, beat in rows})
+        return beats

@@ -1,0 +1,116 @@
+"""A worker process: takes jobs from its queues, beats, and hands over when it is told to end."""
+
+from __future__ import annotations
+
+import contextlib
+import os
+import signal
+import threading
+import time
+from collections.abc import Sequence
+
+import structlog
+from dbos import DBOS
+
+from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.queue.accounts import JobAccount
+from llmsynth_serving.queue.backlog import Backlog
+from llmsynth_serving.queue.children import Children
+from llmsynth_serving.queue.durable import APPLICATION, QUEUES, VERSION, Queue, prepare_queue
+from llmsynth_serving.queue.leases import Reaper
+from llmsynth_serving.queue.workflows import WorkerState, use, worker_name
+from llmsynth_serving.settings import ServiceSettings
+
+_log = structlog.get_logger("llmsynth.worker")
+
+
+class Worker:
+    """One worker; a process can hold one only, since the queue's library is global to it.
+
+    Args:
+        queues: which jobs it takes; a GPU worker takes `gpu`, one at a time.
+    """
+
+    def __init__(self, settings: ServiceSettings, queues: Sequence[Queue] = ("cpu",)) -> None:
+        self.name = worker_name()
+        self._settings, self._queues = settings, tuple(queues)
+        self._ending = threading.Event()
+
+    def run(self) -> int:
+        """Work until SIGTERM or Ctrl-C; 1 where the beat stopped, so that a supervisor restarts."""
+        settings = self._settings
+        prepare_queue(settings.queue)
+        database = Database(settings.database)
+        children = Children({**os.environ, **settings.to_environment()})
+        self._launch(WorkerState(worker=self.name, account=JobAccount(database), children=children))
+        leases = Database(settings.queue.replace("postgresql://", "postgresql+psycopg://", 1))
+        reaper = Reaper(
+            self.name,
+            leases,
+            beat_seconds=settings.beat_seconds,
+            lease_seconds=settings.lease_seconds,
+            running=_running_workers,
+            recover=_recover,
+        )
+        reaper.start()
+        backlog = Backlog(database, settings)
+        for name in (signal.SIGTERM, signal.SIGINT):
+            signal.signal(name, lambda *_: self._ending.set())
+        _log.info("worker_started", worker=self.name, queues=self._queues)
+        healthy = self._watch(reaper, backlog)
+        with contextlib.suppress(TimeoutError):
+            children.close()
+        # The jobs at hand are left to others, who go on from the checkpoints at once.
+        DBOS.destroy(workflow_completion_timeout_sec=0)
+        with contextlib.suppress(Exception):
+            reaper.close()
+        _log.info("worker_ended", worker=self.name, healthy=healthy)
+        return 0 if healthy else 1
+
+    def _launch(self, state: WorkerState) -> None:
+        settings = self._settings
+        DBOS(
+            config={
+                "name": APPLICATION,
+                "system_database_url": settings.queue,
+                "executor_id": self.name,
+                "application_version": VERSION,
+                "log_level": "ERROR",
+            }
+        )
+        use(state)
+        DBOS.listen_queues(list(self._queues))
+        DBOS.launch()
+        for queue in QUEUES:
+            DBOS.register_queue(
+                queue,
+                worker_concurrency=1 if queue == "gpu" else settings.cpu_jobs,
+                polling_interval_sec=settings.poll_seconds,
+            )
+
+    def _watch(self, reaper: Reaper, backlog: Backlog) -> bool:
+        longest = 4 * self._settings.lease_seconds
+        while not self._ending.wait(self._settings.lease_seconds / 2):
+            if time.monotonic() - reaper.last_beat > longest:
+                _log.error("beat_stopped", worker=self.name)
+                return False
+            try:
+                backlog.settle()
+            except Exception as error:  # noqa: BLE001 an outage ends the beat as well, and that is watched
+                _log.warning("backlog_failed", error=repr(error))
+        return True
+
+
+def _running_workers() -> set[str]:
+    running = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
+    return {status.executor_id for status in running if status.executor_id}
+
+
+def _recover(workers: list[str]) -> None:
+    # Private, and the only way that keeps the count of crashes; a contract test watches it.
+    DBOS._recover_pending_workflows(workers)
+
+
+def run_worker(settings: ServiceSettings, queues: Sequence[Queue]) -> int:
+    """Run a worker in this process until it is told to end; the exit status."""
+    return Worker(settings, queues).run()

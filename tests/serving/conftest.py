@@ -1,0 +1,115 @@
+from __future__ import annotations
+
+import json
+import os
+import signal
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+import pytest
+from llmsynth_serving.database.records import Job, Project, Record, Synthesizer, Table
+from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.queue.backlog import Backlog
+from llmsynth_serving.queue.durable import prepare_queue
+from llmsynth_serving.settings import ServiceSettings
+from llmsynth_serving.storage import Storage
+
+from llmsynth.schema.inference import infer_schema
+
+WORKER = (
+    "import sys; from llmsynth_serving.queue.worker import run_worker; "
+    "from llmsynth_serving.settings import ServiceSettings; "
+    "sys.exit(run_worker(ServiceSettings.from_environment(), ['cpu']))"
+)
+
+
+@dataclass
+class Workplace:
+    """A service's stores, its workers as real processes, and one project in it."""
+
+    settings: ServiceSettings
+    database: Database
+    storage: Storage
+    backlog: Backlog
+    workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
+
+    def start_worker(self) -> subprocess.Popen[bytes]:
+        environment = {**os.environ, **self.settings.to_environment(), "OMP_NUM_THREADS": "1"}
+        worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+        self.workers.append(worker)
+        return worker
+
+    def add_table(self, table: pa.Table, name: str = "people") -> Table:
+        path = f"tables/{name}.parquet"
+        with self.storage.writing(path) as file:
+            pq.write_table(table, file)
+        record = Table(
+            project_id="p1",
+            name=name,
+            num_rows=table.num_rows,
+            num_columns=table.num_columns,
+            num_bytes=self.storage.size(path),
+            path=path,
+            schema=json.loads(infer_schema(table).to_json()),
+        )
+        with self.database.session() as session:
+            session.add(record)
+        return record
+
+    def add_fit(self, table: Table, **settings: Any) -> Job:
+        synthesizer = Synthesizer(project_id="p1", name="s", table_id=table.id)
+        with self.database.session() as session:
+            session.add(synthesizer)
+        spec = {"table_id": table.id, "synthesizer_id": synthesizer.id, "settings": settings}
+        return self.submit(Job(project_id="p1", name="fit", kind="fit", spec=spec))
+
+    def submit(self, job: Job) -> Job:
+        with self.database.session() as session:
+            session.add(job)
+        self.backlog.submit(job)
+        return job
+
+    def job(self, job_id: str) -> Job:
+        with self.database.session() as session:
+            job = session.get(Job, job_id)
+        assert job is not None
+        return job
+
+    def wait(self, job: Job, until: Callable[[Job], bool], seconds: float = 60) -> Job:
+        deadline = time.monotonic() + seconds
+        while not until(found := self.job(job.id)):
+            if time.monotonic() > deadline:
+                raise AssertionError(f"{found.kind} {found.state} {found.progress} {found.error}")
+            time.sleep(0.1)
+        return found
+
+    def wait_for_end(self, job: Job, seconds: float = 90) -> Job:
+        return self.wait(job, lambda found: found.finished_at is not None, seconds)
+
+
+@pytest.fixture
+def workplace(tmp_path: Path) -> Iterator[Workplace]:
+    settings = ServiceSettings(
+        home=tmp_path / "home", beat_seconds=0.5, lease_seconds=2.5, poll_seconds=0.2
+    )
+    prepare_queue(settings.queue)
+    database = Database(settings.database)
+    Record.metadata.create_all(database.engine)
+    with database.session() as session:
+        session.add(Project(id="p1", name="one"))
+    place = Workplace(settings, database, Storage(settings.storage), Backlog(database, settings))
+    yield place
+    for worker in place.workers:
+        if worker.poll() is None:
+            worker.send_signal(signal.SIGTERM)
+    for worker in place.workers:
+        worker.wait(timeout=20)
+    place.backlog.close()
+    database.close()
