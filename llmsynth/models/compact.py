@@ -10,7 +10,7 @@ in the prefix is a set of (column, value) pairs; the place embedding says which 
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 
 import torch
@@ -79,6 +79,10 @@ def unit_norm(x: Tensor) -> Tensor:
 class CompactLayer(nn.Module):
     """Causal self-attention and a gated feed-forward, each behind an RMSNorm; no biases."""
 
+    product: Callable[[Tensor, Tensor], Tensor] = staticmethod(functional.linear)
+    """How an activation meets a matrix: called with qkv, out, gate_up and down, in this order.
+    Private training puts one here that also remembers both sides of each product."""
+
     def __init__(self, shape: CompactShape) -> None:
         super().__init__()
         hidden, inner = shape.hidden_size, shape.intermediate_size
@@ -102,17 +106,15 @@ class CompactLayer(nn.Module):
 
     def projections(self, x: Tensor) -> Tensor:
         """Queries, keys and values side by side; (..., 3 * hidden)."""
-        return functional.linear(unit_norm(x), (self.qkv * self.input_norm).to(x.dtype))
+        return self.product(unit_norm(x), (self.qkv * self.input_norm).to(x.dtype))
 
     def mix(self, x: Tensor, attended: Tensor) -> Tensor:
         """The layer's output from its input and what attention read."""
-        x = x + self._dropped(functional.linear(attended, self.out.to(x.dtype)))
-        gate, up = functional.linear(
-            unit_norm(x), (self.gate_up * self.post_norm).to(x.dtype)
-        ).chunk(2, -1)
-        return x + self._dropped(
-            functional.linear(functional.relu(gate) * up, self.down.to(x.dtype))
+        x = x + self._dropped(self.product(attended, self.out.to(x.dtype)))
+        gate, up = self.product(unit_norm(x), (self.gate_up * self.post_norm).to(x.dtype)).chunk(
+            2, -1
         )
+        return x + self._dropped(self.product(functional.relu(gate) * up, self.down.to(x.dtype)))
 
     def _dropped(self, x: Tensor) -> Tensor:
         return functional.dropout(x, self.dropout) if self.training and self.dropout else x
@@ -162,11 +164,18 @@ class CompactModel(nn.Module):
         Returns:
             dtype (rows, length, hidden), normed; multiply by `place_head` for logits.
         """
-        length = tokens.shape[1]
-        mask = torch.full((length, length), -torch.inf, device=tokens.device).triu(1)
+        return self.transformed(self.embedded(tokens, places).to(dtype))
+
+    def embedded(self, tokens: Tensor, places: Tensor) -> Tensor:
+        """What enters the first layer; float32 (rows, length, hidden)."""
         table = self.token_table()
         written = functional.embedding(tokens, table)
-        x = (written + functional.embedding(places + self.shape.first_place_token, table)).to(dtype)
+        return written + functional.embedding(places + self.shape.first_place_token, table)
+
+    def transformed(self, x: Tensor) -> Tensor:
+        """The layers and the last norm; (rows, length, hidden)."""
+        length = x.shape[1]
+        mask = torch.full((length, length), -torch.inf, device=x.device).triu(1)
         for layer in self.layers:
             x = layer(x, mask)
         return unit_norm(x)

@@ -118,6 +118,11 @@ class CurvedModel(CompactModel):
             plain.start_head(place, self.head_rows(place))
         return plain.eval()
 
+    def curve_of(self, place: int) -> tuple[int, Tensor] | None:
+        """The curve of a place by number, and its waves (tokens, 12); None for an uncurved one."""
+        index = self._curved.get(place)
+        return None if index is None else (index, self._waves(index))
+
     def _own(self) -> Tensor:
         return self.get_buffer("own")
 

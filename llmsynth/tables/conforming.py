@@ -53,6 +53,15 @@ def _check_names(names: list[str], schema: TableSchema) -> None:
         raise TableError("The table uses a column name twice.", hint="Rename one of them.")
 
 
+def fitting_cells(column: Column, cells: pa.ChunkedArray) -> pa.Array:
+    """The cells in the column's storage type; null where one is not of the column's kind."""
+    kind = arrow_type(column.storage)
+    cells = plain(cells)
+    if cells.type != kind:
+        cells = pa.chunked_array([_converted(column, part, kind) for part in cells.chunks], kind)
+    return pa.concat_arrays(cells.chunks) if cells.num_chunks else pa.nulls(0, kind)
+
+
 def _conformed(column: Column, cells: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = arrow_type(column.storage)
     cells = plain(cells)
