@@ -1,4 +1,4 @@
-"""Declared constraints at work: which tokens they leave, which rows break them.
+"""Declared constraints at work: which tokens they leave, which totals they fix.
 
 Fixed combinations and "missing exactly when" are carried by the automaton, as masks on the first
 place of a cell; a sum's total is computed from its parts; an inequality is left to redrawing.
@@ -10,7 +10,6 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -19,7 +18,7 @@ from torch import Tensor
 from llmsynth.codec.number_grid import NumberGrid
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import InputError, SchemaError
-from llmsynth.schema.columns import Column, IdentifierColumn, NumberColumn, TextColumn
+from llmsynth.schema.columns import IdentifierColumn, NumberColumn, TextColumn
 from llmsynth.schema.constraints import (
     Constraint,
     FixedCombinations,
@@ -29,7 +28,7 @@ from llmsynth.schema.constraints import (
 )
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
-from llmsynth.tables.cells import parse_cells
+from llmsynth.tables.broken_rows import cell_texts, spelled
 
 
 def with_combinations(table: pa.Table, schema: TableSchema, *, floor: int) -> TableSchema:
@@ -49,15 +48,10 @@ def with_combinations(table: pa.Table, schema: TableSchema, *, floor: int) -> Ta
     filled: list[Constraint] = []
     for constraint in schema.constraints:
         _check(schema, constraint)
-        if isinstance(constraint, FixedCombinations):
-            rows = constraint.combinations or _common(table, constraint.columns, floor)
-            columns = [schema.column(name) for name in constraint.columns]
-            rows = tuple(tuple(map(_spelled, columns, row)) for row in rows)
+        if isinstance(constraint, FixedCombinations) and not constraint.combinations:
+            rows = _common(table, constraint.columns, floor)
             constraint = replace(constraint, combinations=rows)
-        elif isinstance(constraint, MissingExactlyWhen):
-            equals = _spelled(schema.column(constraint.when), constraint.equals)
-            constraint = replace(constraint, equals=str(equals))
-        filled.append(constraint)
+        filled.append(spelled(schema, constraint))
     return replace(schema, constraints=tuple(filled))
 
 
@@ -85,61 +79,13 @@ def _common(
     cells = table.select(list(columns)).rename_columns(keys)
     counted = cells.group_by(keys).aggregate([([], "count_all")])
     common = counted.filter(pc.greater_equal(counted["count_all"], floor))
-    rows = zip(*(_texts(common[key]) for key in keys), strict=True)
+    rows = zip(*(cell_texts(common[key]) for key in keys), strict=True)
     if not common.num_rows:
         raise SchemaError(
             f"Constraint fixed_combinations of {', '.join(columns)}: no combination is held by "
             f"{floor} rows or more."
         )
     return tuple(sorted(rows, key=str))
-
-
-def _spelled(column: Column, text: str | None) -> str | None:
-    """A cell's text, however the user wrote it, in the spelling of Arrow."""
-    if text is None:
-        return None
-    cells = pa.array([text], pa.string())
-    try:
-        typed = cells.cast(arrow_type(column.storage))
-    except (pa.ArrowInvalid, pa.ArrowNotImplementedError):
-        typed = parse_cells(column, cells)
-    if typed.null_count:
-        raise SchemaError(
-            f"A constraint expects {text!r} in column {column.name!r}, which is no {column.kind}."
-        )
-    return str(typed.cast(pa.string())[0])
-
-
-def violations(table: pa.Table, constraint: Constraint) -> npt.NDArray[np.bool_]:
-    """Which rows break a constraint; bool (rows,)."""
-    match constraint:
-        case Inequality(low=low, high=high, strict=strict):
-            compare = pc.greater_equal if strict else pc.greater
-            broken = compare(table[low], table[high])
-        case Sum(parts=parts, total=total):
-            broken = _is_other_sum([table[name] for name in parts], table[total])
-        case MissingExactlyWhen(column=column, when=when, equals=equals):
-            holds = np.array([text == equals for text in _texts(table[when])], dtype=np.bool_)
-            return np.asarray(table[column].is_null().to_numpy() != holds)
-        case FixedCombinations(columns=columns, combinations=combinations):
-            known = set(combinations)
-            rows = zip(*(_texts(table[name]) for name in columns), strict=True)
-            return np.array([row not in known for row in rows], dtype=np.bool_)
-    return np.asarray(broken.fill_null(False).to_numpy())
-
-
-def _is_other_sum(parts: Sequence[pa.ChunkedArray], total: pa.ChunkedArray) -> pa.ChunkedArray:
-    """Whether parts do not add up; exact for whole numbers, to nine digits for others."""
-    columns = (*parts, total)
-    is_whole = all(pa.types.is_signed_integer(column.type) for column in columns)
-    numbers = [column.cast(pa.int64() if is_whole else pa.float64()) for column in columns]
-    summed = numbers[0]
-    for number in numbers[1:-1]:
-        summed = pc.add(summed, number)
-    if is_whole:
-        return pc.not_equal(summed, numbers[-1])
-    apart = pc.abs(pc.subtract(summed, numbers[-1]))
-    return pc.greater(apart, pc.multiply(pc.add(pc.abs(summed), 1.0), 1e-9))
 
 
 def with_totals(table: pa.Table, schema: TableSchema, given: Sequence[str]) -> pa.Table:
@@ -220,10 +166,6 @@ class ConstraintMasks:
             # A row whose other columns leave nothing is written freely; the check redraws it.
             out = out | ~out.any(1, keepdim=True)
         return out
-
-
-def _texts(column: pa.ChunkedArray) -> list[str | None]:
-    return column.cast(pa.string()).to_pylist()  # type: ignore[no-any-return]
 
 
 def _tokens_of(language: RowLanguage, name: str, text: str | None) -> list[int] | None:

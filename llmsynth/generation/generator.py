@@ -16,11 +16,12 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.engines.compact_sampler import MOST_BLOCK_ROWS, CompactSampler, Sharpness
 from llmsynth.errors import SettingsError
 from llmsynth.generation.conditions import Conditions
-from llmsynth.generation.constraints import ConstraintMasks, violations, with_totals
+from llmsynth.generation.constraints import ConstraintMasks, with_totals
 from llmsynth.generation.identifiers import IdentifierMaker
 from llmsynth.generation.sample import SampleReport
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.schema.columns import IdentifierColumn
+from llmsynth.tables.broken_rows import violations
 
 SHARD_ROWS = MOST_BLOCK_ROWS
 """Every sampler's block divides it."""

@@ -13,7 +13,6 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import SchemaError
 from llmsynth.generation.constraints import (
     ConstraintMasks,
-    violations,
     with_combinations,
     with_totals,
 )
@@ -33,6 +32,7 @@ from llmsynth.schema import (
     TableSchema,
 )
 from llmsynth.synthesizers.preparation import prepare
+from llmsynth.tables.broken_rows import violations
 
 TOWN = CategoryColumn(name="town", categories=("Bonn", "Ulm"))
 STATE = CategoryColumn(name="state", categories=("BW", "NW", "SN"), nullable=True)

@@ -15,7 +15,6 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.engines.compact_sampler import CompactSampler
 from llmsynth.errors import SamplingError, SettingsError
 from llmsynth.generation.conditions import Conditions
-from llmsynth.generation.constraints import violations
 from llmsynth.generation.generator import Generator, SamplingSettings
 from llmsynth.generation.sample import Sample, SampleReport
 from llmsynth.models.compact import CompactModel, CompactShape
@@ -33,6 +32,7 @@ from llmsynth.schema import (
     Sum,
     TableSchema,
 )
+from llmsynth.tables.broken_rows import violations
 
 BLOCK = 64
 COLUMNS = (
