@@ -64,8 +64,12 @@ class TokenSpelling:
             )
         vocabulary = tokenizer.get_vocab()
         splitting, decoding = _stages(tokenizer)
-        byte_level = _is_byte_level(splitting + decoding, vocabulary)
-        spelled_by = _byte_level_piece if byte_level else _sentencepiece_piece
+        if _is_word_level(tokenizer):
+            spelled_by = _word_piece
+        elif _is_byte_level(splitting + decoding, vocabulary):
+            spelled_by = _byte_level_piece
+        else:
+            spelled_by = _sentencepiece_piece
         pieces: list[bytes | None] = [None] * (max(vocabulary.values()) + 1)
         special = _special_ids(tokenizer)
         for token, token_id in vocabulary.items():
@@ -77,6 +81,12 @@ class TokenSpelling:
             strips_leading_space=any(map(_adds_leading_space, splitting))
             or any(map(_takes_leading_space, decoding)),
         )
+
+
+def _is_word_level(tokenizer: Tokenizer) -> bool:
+    """Whether each token is written as it stands, as in a vocabulary compiled from a schema."""
+    backend = getattr(tokenizer, "backend_tokenizer", None)
+    return backend is not None and json.loads(backend.to_str())["model"]["type"] == "WordLevel"
 
 
 def _stages(tokenizer: Tokenizer) -> tuple[list[Json], list[Json]]:
@@ -140,6 +150,10 @@ def _byte_level_piece(token: str) -> bytes:
     """Spell a byte-level token; one with foreign characters was added as plain text."""
     if all(character in _BYTE_OF_CHARACTER for character in token):
         return bytes(_BYTE_OF_CHARACTER[character] for character in token)
+    return token.encode()
+
+
+def _word_piece(token: str) -> bytes:
     return token.encode()
 
 

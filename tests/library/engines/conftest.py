@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import os
+from collections.abc import Callable
+from importlib.util import find_spec
 from pathlib import Path
 
 import pytest
@@ -50,7 +53,22 @@ def row_automaton(bpe_tokenizer: PreTrainedTokenizerFast, row_pattern: str) -> T
     return TokenAutomaton.compile(row_pattern, bpe_tokenizer)
 
 
-def random_llama(vocab_size: int, eos_token_id: int) -> LlamaForCausalLM:
+@pytest.fixture(scope="session")
+def vllm_here() -> None:
+    """CI sets LLMSYNTH_REQUIRE_VLLM, so that there its absence is a failure."""
+    if find_spec("vllm") is None:
+        if os.environ.get("LLMSYNTH_REQUIRE_VLLM"):
+            pytest.fail("vLLM is not installed, and LLMSYNTH_REQUIRE_VLLM says that it must be.")
+        pytest.skip("vLLM is not installed.")
+
+
+@pytest.fixture(scope="session")
+def random_llama() -> Callable[[int, int], LlamaForCausalLM]:
+    """Makes a model from its vocabulary size and end-of-text token."""
+    return _random_llama
+
+
+def _random_llama(vocab_size: int, eos_token_id: int) -> LlamaForCausalLM:
     torch.manual_seed(0)
     config = LlamaConfig(
         vocab_size=vocab_size,
@@ -73,18 +91,18 @@ def bpe_model_dir(
     bpe_tokenizer: PreTrainedTokenizerFast, tmp_path_factory: pytest.TempPathFactory
 ) -> Path:
     folder = tmp_path_factory.mktemp("bpe_llama")
-    random_llama(len(bpe_tokenizer), bpe_tokenizer.eos_token_id).save_pretrained(folder)
+    _random_llama(len(bpe_tokenizer), bpe_tokenizer.eos_token_id).save_pretrained(folder)
     bpe_tokenizer.save_pretrained(folder)
     return folder
 
 
 @pytest.fixture(scope="session")
 def adapter_dirs(bpe_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> list[Path]:
-    """Two adapters that change what the model writes beyond recognition."""
+    """Three adapters that change what the model writes beyond recognition."""
     from peft import LoraConfig, get_peft_model
 
     folders = []
-    for number in (1, 2):
+    for number in (1, 2, 3):
         config = LoraConfig(r=4, lora_alpha=8, target_modules="all-linear", task_type="CAUSAL_LM")
         model = get_peft_model(LlamaForCausalLM.from_pretrained(bpe_model_dir), config)
         torch.manual_seed(number)
