@@ -104,6 +104,21 @@ def plan_columns(
     )
 
 
+def check_target(target: str | None, plan: ColumnPlan) -> None:
+    """Refuse a target that is not a judged column.
+
+    Raises:
+        SettingsError: says which columns there are.
+    """
+    if target is None or target in plan.names:
+        return
+    if target in plan.left_out:
+        raise SettingsError(f"The target {target!r} is an identifier or free text.")
+    raise SettingsError(
+        f"The target {target!r} is not a column; there are {', '.join(map(repr, plan.names))}."
+    )
+
+
 def _numeric(
     train: pd.DataFrame,
     numeric: Sequence[str] | None,

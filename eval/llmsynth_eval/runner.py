@@ -17,6 +17,7 @@ from llmsynth_eval.input_tables import (
     Table,
     as_frame,
     check_same_columns,
+    check_target,
     plan_columns,
 )
 from llmsynth_eval.judgement import Judgement
@@ -72,7 +73,7 @@ def judge(
     frames = {role: as_frame(table, role=role) for role, table in given.items()}
     check_same_columns(frames)
     plan = plan_columns(frames["train"], numeric=numeric, schema=schema)
-    _check_target(target, plan)
+    check_target(target, plan)
     tables = encode(frames, plan)
     comparison = Comparison(**tables, target=target, seed=seed, with_floor=floor)
     capped = comparison if max_rows is None else comparison.capped(max_rows)
@@ -81,16 +82,6 @@ def judge(
     found += [metric.compute(comparison) for metric in LAST]
     notes = (*_plan_notes(plan, frames["train"]), *_row_notes(tables, max_rows, with_floor=floor))
     return _judgement(found, plan, notes, num_rows={r: t.num_rows for r, t in tables.items()})
-
-
-def _check_target(target: str | None, plan: ColumnPlan) -> None:
-    if target is None or target in plan.names:
-        return
-    if target in plan.left_out:
-        raise SettingsError(f"The target {target!r} is an identifier or free text.")
-    raise SettingsError(
-        f"The target {target!r} is not a column; there are {', '.join(map(repr, plan.names))}."
-    )
 
 
 def _judgement(

@@ -30,10 +30,15 @@ def figure_table(figures: Iterable[Figure]) -> str:
 
 
 def number_text(value: float | None) -> str:
-    """Four decimals, or a dash for no value."""
-    return "-" if value is None else f"{value:.4f}"
+    """Four decimals, fewer from 10 on, or a dash for no value."""
+    if value is None:
+        return "-"
+    decimals = 4 if abs(value) < 10 else 2 if abs(value) < 1000 else 0
+    return f"{value:,.{decimals}f}"
 
 
 def interval_text(interval: Interval | None) -> str:
     """`low to high`, or a dash for no interval."""
-    return "-" if interval is None else f"{interval[0]:.4f} to {interval[1]:.4f}"
+    if interval is None:
+        return "-"
+    return f"{number_text(interval[0])} to {number_text(interval[1])}"

@@ -7,7 +7,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from llmsynth_eval import Judgement, judge, write_page
-from llmsynth_eval.__main__ import main
+from llmsynth_eval.cli.program import main
 
 from llmsynth.errors import InputError
 

@@ -18,10 +18,10 @@ from llmsynth_eval.figure import Figure, PairError
 from llmsynth_eval.input_tables import ColumnPlan, Table, as_frame, check_same_columns
 from llmsynth_eval.judgement import Judgement
 from llmsynth_eval.pages.drawings import association_maps, distributions, projections, trend_map
-from llmsynth_eval.pages.svg import REAL, SYNTHETIC, shortened
+from llmsynth_eval.pages.pictures import MAX_COLUMNS, picture
+from llmsynth_eval.pages.svg import shortened
 from llmsynth_eval.text_table import interval_text, number_text
 
-MAX_COLUMNS = 40
 MANY_COLUMNS = 24
 MAX_PAIRS = 12
 MAX_ROWS = 10
@@ -76,33 +76,35 @@ def _page(
     provenance: Mapping[str, str],
 ) -> str:
     pictured = _pictured(judgement, frames)
-    association_real, association_synthetic = association_maps(
-        pictured.train, pictured.synthetic, pictured.names
-    )
-    scatter_real, scatter_synthetic = projections(pictured.train, pictured.synthetic)
+    errors = {column.name: column for column in judgement.columns}
+    pictures = picture(pictured.train, pictured.synthetic, list(errors))
+    association_real, association_synthetic = association_maps(pictures.associations)
+    projection_real, projection_synthetic = projections(pictures.projection)
     template = files("llmsynth_eval.pages").joinpath("page.html").read_text(encoding="utf-8")
     return Template(template).substitute(
         title=escape(title),
         lead=_lead(judgement),
-        real=REAL,
-        synthetic=SYNTHETIC,
+        style=style(),
         verdict=_verdict(judgement),
         figures="".join(_figure_row(figure) for figure in judgement.figures),
-        distributions=distributions(
-            pictured.train, pictured.synthetic, judgement.columns, MAX_COLUMNS
-        ),
+        distributions=distributions(pictures.overlays, errors),
         more_columns=_more_columns(judgement),
         layout="many" if len(pictured.names) > MANY_COLUMNS else "",
         trend_map=trend_map(judgement.pairs, pictured.names),
         worst_pairs=_worst_pairs(judgement.pairs[:MAX_PAIRS]),
         association_real=association_real,
         association_synthetic=association_synthetic,
-        scatter_real=scatter_real,
-        scatter_synthetic=scatter_synthetic,
+        projection_real=projection_real,
+        projection_synthetic=projection_synthetic,
         rows=_rows(frames["synthetic"].head(MAX_ROWS)),
         notes="".join(f"<li>{escape(note)}</li>" for note in judgement.notes),
         provenance=_definitions({**_counts(judgement), **provenance}),
     )
+
+
+def style() -> str:
+    """The style sheet that every page shares; it asks for nothing outside."""
+    return files("llmsynth_eval.pages").joinpath("style.css").read_text(encoding="utf-8").rstrip()
 
 
 def _pictured(judgement: Judgement, frames: Mapping[str, pd.DataFrame]) -> _Pictured:

@@ -1,0 +1,1 @@
+"""The command `llmsynth-eval`: judge, report and gate."""
