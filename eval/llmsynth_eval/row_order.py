@@ -51,6 +51,12 @@ def fair_sample(table: CodedTable, max_rows: int, *, seed: int) -> CodedTable:
     return table.take(order)
 
 
+def by_name(table: CodedTable) -> CodedTable:
+    """The table with its columns in order of their names."""
+    order = sorted(range(len(table.columns)), key=lambda n: table.columns[n].name)
+    return CodedTable(columns=tuple(table.columns[n] for n in order), cells=table.cells[:, order])
+
+
 def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
     """Every bit of the result depends on every bit of the word.
 

@@ -60,7 +60,8 @@ def cramers_v(counts: Floats, layout: Layout) -> Floats:
     Source: Bergsma (2013), Journal of the Korean Statistical Society 42, 323-328.
     """
     sizes = np.diagonal(counts, axis1=-2, axis2=-1)
-    num_rows = layout.over_columns(sizes)[..., :1, None]
+    # of one row, and of none, no association is known: two keeps the fractions finite
+    num_rows = np.maximum(layout.over_columns(sizes)[..., :1, None], 2.0)
     expected = sizes[..., :, None] * sizes[..., None, :] / num_rows
     phi = layout.over_pairs(_ratio(counts**2, expected)) / num_rows - 1
     levels = layout.over_columns((sizes > 0).astype(np.float64))
@@ -73,7 +74,7 @@ def cramers_v(counts: Floats, layout: Layout) -> Floats:
 
 def _shares(counts: Floats, layout: Layout) -> Floats:
     own = np.diagonal(counts, axis1=-2, axis2=-1)[..., : int(layout.sizes[0])]
-    shares: Floats = counts / own.sum(axis=-1)[..., None, None]
+    shares: Floats = counts / np.maximum(own.sum(axis=-1), 1.0)[..., None, None]
     return shares
 
 
