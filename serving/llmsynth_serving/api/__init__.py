@@ -1,0 +1,1 @@
+"""The HTTP API under /v1: one controller a noun, each handler one call into `objects`."""

@@ -1,0 +1,71 @@
+"""Errors as problem documents (RFC 9457): one mapping for every handler."""
+
+from __future__ import annotations
+
+from http import HTTPStatus
+from typing import Any
+
+import structlog
+from litestar import Request, Response
+from litestar.exceptions import HTTPException
+
+from llmsynth.errors import InputError, LlmsynthError
+from llmsynth_serving.objects.refusals import RefusalError
+
+CONTENT_TYPE = "application/problem+json"
+_log = structlog.get_logger("llmsynth.api")
+AnyRequest = Request[Any, Any, Any]
+
+
+def problem(
+    status: int,
+    detail: str,
+    *,
+    kind: str = "about:blank",
+    headers: dict[str, str] | None = None,
+    **more: Any,
+) -> Response[dict[str, Any]]:
+    """A problem document as an answer."""
+    content = {"type": kind, "title": HTTPStatus(status).phrase, "status": status, "detail": detail}
+    return Response(
+        {**content, **more}, status_code=status, media_type=CONTENT_TYPE, headers=headers
+    )
+
+
+def refused(request: AnyRequest, error: LlmsynthError) -> Response[dict[str, Any]]:
+    """Our own errors: a refusal has its own status, wrong input is 422, the rest is ours."""
+    if isinstance(error, RefusalError):
+        status = error.status
+    else:
+        status = 422 if isinstance(error, InputError) else 500
+    if status >= 500:
+        _log.error("request_failed", error=repr(error))
+    challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    kind = f"urn:llmsynth:{type(error).__name__}"
+    return problem(status, error.message, kind=kind, headers=challenge, hint=error.hint)
+
+
+def framework_error(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]:
+    """Errors of the framework: no such route, a body of the wrong shape."""
+    errors = error.extra if isinstance(error.extra, list) else []
+    return problem(
+        error.status_code,
+        error.detail,
+        headers=dict(error.headers) if error.headers else None,
+        errors=[_field(item) for item in errors],
+    )
+
+
+def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, Any]]:
+    """A defect: logged with its trace, answered without one."""
+    _log.error("request_broke", path=str(request.url.path), exc_info=error)
+    return problem(500, "The service made an error; its log has the details under the request id.")
+
+
+def _field(item: Any) -> dict[str, str]:
+    if not isinstance(item, dict):
+        return {"message": str(item)}
+    return {name: str(item[name]) for name in ("key", "message", "source") if name in item}
+
+
+HANDLERS = {LlmsynthError: refused, HTTPException: framework_error, Exception: unexpected}

@@ -1,0 +1,160 @@
+"""Orders for long work: checked against what is there and what the key allows, then queued."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from llmsynth_serving.accounts.audit import note
+from llmsynth_serving.accounts.keys import Caller
+from llmsynth_serving.database.records import ApiKey, Job, Synthesizer, Table, new_id
+from llmsynth_serving.objects.ownership import find
+from llmsynth_serving.objects.refusals import ConflictError, QuotaError, RefusedInputError
+from llmsynth_serving.service import Service
+
+RUNNING = ("queued", "running")
+
+
+def order_fit(
+    service: Service, caller: Caller, *, table_id: str, name: str, settings: dict[str, Any]
+) -> Job:
+    """Queue a fit; the synthesizer is there at once, in the state `fitting`."""
+    with service.database.session() as session:
+        table = find(session, Table, table_id, project_id=caller.project_id)
+        synthesizer = Synthesizer(
+            project_id=caller.project_id, name=name, table_id=table.id, settings=settings
+        )
+        session.add(synthesizer)
+        session.flush()
+        spec = {"table_id": table.id, "synthesizer_id": synthesizer.id, "settings": settings}
+        job = _add(session, caller, kind="fit", name=name, spec=spec)
+        synthesizer.job_id = job.id
+    return _submitted(service, job)
+
+
+def order_sample(
+    service: Service, caller: Caller, *, synthesizer_id: str, name: str, **order: Any
+) -> Job:
+    """Queue a sample; `order` holds rows, where, seed, temperature, top_p.
+
+    Raises:
+        ConflictError: the synthesizer is not ready.
+        QuotaError: more rows than the key may still hold.
+    """
+    with service.database.session() as session:
+        synthesizer = find(session, Synthesizer, synthesizer_id, project_id=caller.project_id)
+        if synthesizer.state != "ready":
+            raise ConflictError(f"The synthesizer is {synthesizer.state}, not ready.")
+        _check_rows(session, caller, int(order["rows"]))
+        spec = {"synthesizer_id": synthesizer.id, "table_id": new_id(), **order}
+        job = _add(session, caller, kind="sample", name=name, spec=spec)
+    return _submitted(service, job)
+
+
+def order_evaluation(
+    service: Service,
+    caller: Caller,
+    *,
+    train_id: str,
+    holdout_id: str,
+    table_id: str,
+    name: str,
+    **order: Any,
+) -> Job:
+    """Queue an evaluation of one table against two real ones.
+
+    Raises:
+        RefusedInputError: train and holdout are the same table.
+    """
+    if train_id == holdout_id:
+        raise RefusedInputError("train_id and holdout_id must name two tables.")
+    with service.database.session() as session:
+        for table in (train_id, holdout_id, table_id):
+            find(session, Table, table, project_id=caller.project_id)
+        ids = {"train_id": train_id, "holdout_id": holdout_id, "table_id": table_id}
+        spec = {**ids, "report_id": new_id(), "title": name, **order}
+        job = _add(session, caller, kind="evaluate", name=name, spec=spec)
+    return _submitted(service, job)
+
+
+def cancel(service: Service, caller: Caller, job_id: str) -> Job:
+    """End a job.
+
+    Raises:
+        ConflictError: it has ended already.
+    """
+    with service.database.session() as session:
+        find(session, Job, job_id, project_id=caller.project_id)
+    if not service.backlog.cancel(job_id):
+        raise ConflictError("The job has ended already.")
+    with service.database.session() as session:
+        note(session, caller, "cancel", kind="job", object_id=job_id)
+        return find(session, Job, job_id, project_id=caller.project_id)
+
+
+def retry(service: Service, caller: Caller, job_id: str) -> Job:
+    """Order the same work again, as a new job.
+
+    Raises:
+        ConflictError: the job has not failed.
+    """
+    with service.database.session() as session:
+        old = find(session, Job, job_id, project_id=caller.project_id)
+        if old.state not in ("failed", "cancelled", "dead"):
+            raise ConflictError(f"Only a job that failed can be tried again; it is {old.state}.")
+        if synthesizer_id := old.spec.get("synthesizer_id"):
+            synthesizer = find(session, Synthesizer, synthesizer_id, project_id=caller.project_id)
+            if old.kind == "fit":
+                synthesizer.state = "fitting"
+        job = _add(session, caller, kind=old.kind, name=old.name, spec=dict(old.spec))
+    return _submitted(service, job)
+
+
+def _add(session: Session, caller: Caller, *, kind: str, name: str, spec: dict[str, Any]) -> Job:
+    _check_running(session, caller)
+    job = Job(project_id=caller.project_id, name=name, kind=kind, spec=spec)
+    session.add(job)
+    session.flush()
+    note(session, caller, f"order {kind}", kind="job", object_id=job.id)
+    return job
+
+
+def _submitted(service: Service, job: Job) -> Job:
+    # After the commit: a worker may begin at once. A crash here is settled by the workers.
+    service.backlog.submit(job)
+    return job
+
+
+def _check_running(session: Session, caller: Caller) -> None:
+    key = session.get(ApiKey, caller.key_id)
+    if key is None or key.max_running_jobs is None:
+        return
+    count = session.scalar(
+        select(func.count())
+        .select_from(Job)
+        .where(Job.project_id == caller.project_id, Job.state.in_(RUNNING))
+    )
+    if (count or 0) >= key.max_running_jobs:
+        raise QuotaError(
+            f"{count} jobs are queued or running, and this key allows {key.max_running_jobs}.",
+            hint="Wait for one to end, or cancel one.",
+        )
+
+
+def _check_rows(session: Session, caller: Caller, rows: int) -> None:
+    key = session.get(ApiKey, caller.key_id)
+    if key is None or key.max_rows is None:
+        return
+    held = session.scalar(
+        select(func.coalesce(func.sum(Table.num_rows), 0)).where(
+            Table.project_id == caller.project_id, Table.origin == "generated"
+        )
+    )
+    if (held or 0) + rows > key.max_rows:
+        raise QuotaError(
+            f"The project holds {held} generated rows; {rows} more would pass this key's "
+            f"{key.max_rows}.",
+            hint="Delete generated tables, or ask for fewer rows.",
+        )

@@ -1,0 +1,88 @@
+"""Finds, lists and pages through objects of one project; nobody sees another project's."""
+
+from __future__ import annotations
+
+import base64
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Generic, TypeVar
+
+from sqlalchemy import and_, or_, select
+from sqlalchemy.orm import Session
+
+from llmsynth_serving.database.records import Owned
+from llmsynth_serving.objects.refusals import MissingObjectError, RefusedInputError
+
+T = TypeVar("T", bound=Owned)
+MOST_AT_ONCE = 200
+
+
+@dataclass(frozen=True, kw_only=True)
+class Page(Generic[T]):
+    """Some objects, newest first, and where the next ones begin."""
+
+    items: Sequence[T]
+    next_cursor: str | None
+
+
+def find(session: Session, kind: type[T], object_id: str, *, project_id: str) -> T:
+    """One object.
+
+    Raises:
+        MissingObjectError: there is none of this id in the project; whether another project has
+            it cannot be told apart.
+    """
+    found = session.get(kind, object_id)
+    if found is None or found.project_id != project_id:
+        raise MissingObjectError(f"There is no {kind.__name__.lower()} {object_id!r} here.")
+    return found
+
+
+def list_page(
+    session: Session,
+    kind: type[T],
+    *,
+    project_id: str,
+    cursor: str | None = None,
+    limit: int = 50,
+    **equals: str | None,
+) -> Page[T]:
+    """A page of a project's objects.
+
+    Args:
+        cursor: `next_cursor` of the page before.
+        equals: columns that must hold a value; None asks for nothing.
+
+    Raises:
+        RefusedInputError: a cursor that no page gave, or a limit out of range.
+    """
+    if not 1 <= limit <= MOST_AT_ONCE:
+        raise RefusedInputError(f"limit must lie between 1 and {MOST_AT_ONCE}, got {limit}.")
+    query = select(kind).where(kind.project_id == project_id)
+    for name, value in equals.items():
+        if value is not None:
+            query = query.where(getattr(kind, name) == value)
+    if cursor is not None:
+        moment, object_id = _read(cursor)
+        earlier = and_(kind.created_at == moment, kind.id < object_id)
+        query = query.where(or_(kind.created_at < moment, earlier))
+    query = query.order_by(kind.created_at.desc(), kind.id.desc()).limit(limit + 1)
+    found = session.scalars(query).all()
+    more = _write(found[limit - 1]) if len(found) > limit else None
+    return Page(items=found[:limit], next_cursor=more)
+
+
+def _write(last: Owned) -> str:
+    return base64.urlsafe_b64encode(
+        json.dumps([last.created_at.isoformat(), last.id]).encode()
+    ).decode()
+
+
+def _read(cursor: str) -> tuple[datetime, str]:
+    try:
+        moment, object_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
+        return datetime.fromisoformat(moment), str(object_id)
+    except (ValueError, TypeError) as error:
+        raise RefusedInputError("This cursor was not given by a page of this list.") from error

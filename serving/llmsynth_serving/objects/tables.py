@@ -1,0 +1,175 @@
+"""Tables of a project: taken in, corrected, read, and deleted for good."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import subprocess
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+
+import pyarrow as pa
+import pyarrow.parquet as pq
+from sqlalchemy import func, select
+from sqlalchemy.orm import Session
+
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth_serving.accounts.audit import note
+from llmsynth_serving.accounts.keys import Caller
+from llmsynth_serving.database.records import ApiKey, Table, new_id
+from llmsynth_serving.objects.ownership import find
+from llmsynth_serving.objects.refusals import (
+    ChangedMeanwhileError,
+    ConflictError,
+    QuotaError,
+    RefusedInputError,
+)
+from llmsynth_serving.service import Service
+
+INGEST = (sys.executable, "-m", "llmsynth_serving.objects.ingest")
+INGEST_SECONDS = 1800.0
+
+
+@contextmanager
+def arriving_file(service: Service) -> Iterator[Path]:
+    """A path for an upload's bytes, beside the storage's scratch, gone afterwards."""
+    scratch = service.settings.work_folder / "uploads"
+    scratch.mkdir(parents=True, exist_ok=True, mode=0o700)
+    folder = Path(tempfile.mkdtemp(dir=scratch))
+    try:
+        yield folder / "upload"
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+
+
+def take_in(
+    service: Service, caller: Caller, upload: Path, *, name: str, missing: list[str] | None = None
+) -> Table:
+    """Make a table of an uploaded file.
+
+    Args:
+        upload: from `arriving_file`, complete.
+
+    Raises:
+        RefusedInputError: not a table that the service takes; the message says why.
+        QuotaError: the key's storage is used up.
+    """
+    _check_storage(service, caller, upload.stat().st_size)
+    parquet = upload.with_name("table.parquet")
+    found = _ingested(service, upload, parquet, missing or [])
+    table_id = new_id()
+    path = f"tables/{table_id}/upload.parquet"
+    with service.storage.writing(path) as out, parquet.open("rb") as file:
+        shutil.copyfileobj(file, out, 1 << 20)
+    table = Table(
+        id=table_id,
+        project_id=caller.project_id,
+        name=name,
+        num_bytes=parquet.stat().st_size,
+        path=path,
+        **found,
+    )
+    with service.database.session() as session:
+        session.add(table)
+        note(session, caller, "upload", kind="table", object_id=table.id, rows=table.num_rows)
+    return table
+
+
+def correct_schema(
+    service: Service, caller: Caller, table_id: str, text: str, *, version: int | None
+) -> Table:
+    """Replace a table's schema by one that describes the same columns.
+
+    Raises:
+        SchemaError: not a schema.
+        RefusedInputError: it describes other columns.
+        ChangedMeanwhileError: the table is not in the version that the caller read.
+    """
+    schema = TableSchema.from_json(text)
+    with service.database.session() as session:
+        table = find(session, Table, table_id, project_id=caller.project_id)
+        if version is not None and version != table.version:
+            raise ChangedMeanwhileError(f"The table is in version {table.version} by now.")
+        known = [column["name"] for column in table.schema["columns"]]
+        if sorted(schema.names) != sorted(known):
+            raise RefusedInputError(f"The schema must describe the columns {', '.join(known)}.")
+        table.schema, table.version = json.loads(schema.to_json()), table.version + 1
+        note(session, caller, "correct schema", kind="table", object_id=table.id)
+    return table
+
+
+def preview(service: Service, table: Table, rows: int) -> pa.Table:
+    """The first rows."""
+    with service.storage.open(table.path) as file:
+        batches = pq.ParquetFile(file).iter_batches(batch_size=rows)
+        first = next(iter(batches), None)
+        if first is None:
+            return pq.read_schema(file).empty_table()
+        return pa.Table.from_batches([first])
+
+
+def delete(service: Service, caller: Caller, table_id: str) -> list[str]:
+    """Remove a table's record and files; the audit log keeps which, and that they are gone.
+
+    Raises:
+        ConflictError: files are still there afterwards.
+    """
+    with service.database.session() as session:
+        table = find(session, Table, table_id, project_id=caller.project_id)
+        removed = service.storage.delete(table.path)
+        if service.storage.exists(table.path):
+            raise ConflictError(f"{table.path} could not be removed.")
+        session.delete(table)
+        note(session, caller, "delete", kind="table", object_id=table_id, files=removed, left=0)
+    return removed
+
+
+def _ingested(service: Service, upload: Path, parquet: Path, missing: list[str]) -> dict[str, Any]:
+    settings = service.settings
+    limits = {
+        "max_bytes": settings.max_upload_bytes,
+        "max_rows": settings.max_table_rows,
+        "max_columns": settings.max_table_columns,
+        "missing": missing,
+    }
+    try:
+        done = subprocess.run(
+            [*INGEST, str(upload), str(parquet), json.dumps(limits)],
+            capture_output=True,
+            timeout=INGEST_SECONDS,
+            check=False,
+        )
+    except subprocess.TimeoutExpired as error:
+        raise RefusedInputError("Reading the file took too long.") from error
+    if done.returncode:
+        raise RefusedInputError("The file could not be read: its reader broke off.")
+    answer: dict[str, Any] = json.loads(done.stdout)
+    if "error" in answer:
+        detail = answer["error"]["detail"].replace(str(upload), "The file")
+        raise RefusedInputError(detail, hint=answer["error"]["hint"])
+    return answer
+
+
+def _check_storage(service: Service, caller: Caller, more: int) -> None:
+    with service.database.session() as session:
+        key = session.get(ApiKey, caller.key_id)
+        if key is None or key.max_storage_bytes is None:
+            return
+        held = _held(session, caller.project_id)
+        if held + more > key.max_storage_bytes:
+            raise QuotaError(
+                f"The project's tables hold {held} bytes; {more} more would pass this key's "
+                f"{key.max_storage_bytes}.",
+                hint="Delete tables that are no longer needed.",
+            )
+
+
+def _held(session: Session, project_id: str) -> int:
+    total = session.scalar(
+        select(func.coalesce(func.sum(Table.num_bytes), 0)).where(Table.project_id == project_id)
+    )
+    return int(total or 0)
