@@ -70,7 +70,7 @@ def test_an_upload_becomes_typed_parquet_with_a_schema_and_a_profile(
         (b"PK\x03\x04rest", "ZIP"),
         (gzip.compress(b"a\n" + b"1\n" * 200_000), "larger than"),
         (gzip.compress(CSV)[:30], "damaged"),
-        (b"a,b\n1,\0\n", "The file"),
+        (b"a,b\n1,\0\n", "NUL"),
     ],
 )
 def test_what_is_no_table_is_refused_with_a_reason(

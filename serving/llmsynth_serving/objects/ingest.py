@@ -63,6 +63,7 @@ def ingest(
         raise TableError(f"The table has {table.num_rows} rows; {max_rows} are allowed.")
     if not table.num_rows:
         raise TableError("The table has no rows.", hint="Give a header and rows.")
+    _refuse_nul(table)
     schema = infer_schema(table)
     typed = conform(table, schema)
     pq.write_table(typed, target, compression="zstd")
@@ -94,6 +95,16 @@ def _copy(packed: BinaryIO, out: BinaryIO, max_bytes: int) -> None:
         if left < 0:
             raise TableError(f"Unpacked, the file is larger than the {max_bytes} bytes allowed.")
         out.write(chunk)
+
+
+def _refuse_nul(table: pa.Table) -> None:
+    # No text of PostgreSQL can hold one, and categories and profiles are kept as such.
+    for name, cells in zip(table.column_names, table.columns, strict=True):
+        is_text = pa.types.is_string(cells.type) or pa.types.is_large_string(cells.type)
+        if "\0" in name or (is_text and pc.any(pc.match_substring(cells, "\0")).as_py()):
+            raise TableError(
+                f"The file: column {name!r} holds NUL characters.", hint="Save it as plain text."
+            )
 
 
 def _columns(table: pa.Table, schema: TableSchema) -> list[tuple[str, str, pa.ChunkedArray]]:
