@@ -16,7 +16,8 @@ from packaging.utils import canonicalize_name
 from packaging.version import Version
 
 OURS = {"llmsynth", "llmsynth_eval", "llmsynth_serving"}
-EXTRAS = {"train", "eval", "serving", "postgres", "privacy", "remote", "vllm", "all", "dev"}
+EXTRAS = {"train", "eval", "text-eval", "serving", "postgres", "privacy", "remote"}
+EXTRAS |= {"vllm", "all", "dev"}
 LIGHT = {"errors", "schema", "tables", "progress", "demo_tables"}
 
 
@@ -82,7 +83,7 @@ def test_all_is_every_extra_that_fits_on_any_machine(project: Mapping[str, Any])
     ("folder", "extras"),
     [
         ("llmsynth", ("train", "eval", "privacy", "remote", "vllm")),
-        ("eval/llmsynth_eval", ("eval",)),
+        ("eval/llmsynth_eval", ("eval", "text-eval")),
         ("serving/llmsynth_serving", ("serving", "eval")),
     ],
 )
