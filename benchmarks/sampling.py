@@ -24,7 +24,7 @@ from machine import describe
 from llmsynth import Synthesizer, demo_tables
 from llmsynth.engines.compact_sampler import CompactSampler
 from llmsynth.generation.generator import SamplingSettings
-from llmsynth.synthesizers.learning import sampling_precision
+from llmsynth.models.precision import fastest_dtype
 from llmsynth.tables import TableWriter
 
 
@@ -82,10 +82,10 @@ def _masking(synthesizer: Synthesizer) -> None:
     """Median seconds of a block with and without the grammar, drawn in turn."""
     samplers = {
         name: CompactSampler(
-            synthesizer.model_,
-            synthesizer.language_,
-            flat_places=synthesizer.flat_places_,
-            dtype=sampling_precision(),
+            synthesizer.learner_.model,
+            synthesizer.learner_.language,
+            flat_places=synthesizer.learner_.flat,
+            dtype=fastest_dtype(),
             masked=name == "masked",
         )
         for name in ("unmasked", "masked")
@@ -95,7 +95,7 @@ def _masking(synthesizer: Synthesizer) -> None:
     for round_number in range(8):
         for name, sampler in samplers.items():
             started = time.perf_counter()
-            sampler.draw(rows, synthesizer.order_, seed=round_number)
+            sampler.draw(rows, synthesizer.learner_.order, seed=round_number)
             seconds[name].append(time.perf_counter() - started)
     medians = {name: statistics.median(values[1:]) for name, values in seconds.items()}
     ratio = medians["masked"] / medians["unmasked"]

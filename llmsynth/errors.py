@@ -7,6 +7,8 @@ LlmsynthError
 │   ├── ConditionError               a condition names what the schema cannot hold
 │   └── SettingsError                a setting is out of its range
 ├── BundleError (ValueError)         a saved synthesizer is missing, broken or foreign
+├── ModelError (ValueError)          a pretrained model is missing, broken or unfit
+├── OutOfMemoryError (MemoryError)   even one row at a time does not fit the device
 ├── NotFittedError (RuntimeError)    fit() or load() has to come first
 ├── TrainingError (RuntimeError)     the model could not be trained
 ├── PrivacyError (RuntimeError)      a privacy claim cannot be made, so nothing was fitted
@@ -65,6 +67,16 @@ class SettingsError(InputError):
 
 class BundleError(LlmsynthError, ValueError):
     """A saved synthesizer is missing, broken or written by something else."""
+
+
+class ModelError(LlmsynthError, ValueError):
+    """A pretrained model is missing, truncated, or does not fit its tokenizer or the table."""
+
+
+class OutOfMemoryError(LlmsynthError, MemoryError):
+    """The device's memory does not hold even the smallest batch."""
+
+    hint = "Use a smaller model or shorter rows, or a device with more memory."
 
 
 class NotFittedError(LlmsynthError, RuntimeError):

@@ -21,8 +21,9 @@ _SCHEMA, _PROVENANCE = "schema.json", "provenance.json"
 
 @dataclass(frozen=True, kw_only=True)
 class Bundle:
-    """The five files of a fitted synthesizer, in memory.
+    """The files of a fitted synthesizer, in memory.
 
+    tensors, vocabulary: of the compact model; both empty where there is none.
     config: the model's configuration, with what the sampler needs under `llmsynth`.
     vocabulary: one readable name per token, in token order.
     provenance: data hash, row count, versions, settings, seed, what was protected, training record.
@@ -42,9 +43,10 @@ class Bundle:
         """
         try:
             folder.mkdir(parents=True, exist_ok=True)
-            save_file(dict(self.tensors), folder / _TENSORS, metadata={"format": "pt"})
+            if self.tensors:
+                save_file(dict(self.tensors), folder / _TENSORS, metadata={"format": "pt"})
+                self._write(folder / _TOKENIZER, _tokenizer(self.vocabulary))
             self._write(folder / _CONFIG, dict(self.config))
-            self._write(folder / _TOKENIZER, _tokenizer(self.vocabulary))
             (folder / _SCHEMA).write_text(self.schema.to_json(), encoding="utf-8")
             self._write(folder / _PROVENANCE, {"format": FORMAT, **self.provenance})
         except (OSError, SafetensorError) as error:
@@ -64,17 +66,15 @@ class Bundle:
         Raises:
             BundleError: a file is missing, broken, or of another format.
         """
-        for name in (_TENSORS, _CONFIG, _TOKENIZER, _SCHEMA, _PROVENANCE):
-            if not (folder / name).is_file():
-                raise BundleError(
-                    f"{folder} is not a saved synthesizer: {name} is missing.",
-                    hint="Give the folder that `llmsynth fit --out` wrote.",
-                )
+        _require(folder, _CONFIG, _SCHEMA, _PROVENANCE)
+        config = _read(folder / _CONFIG)
+        if has_compact_model(config):
+            _require(folder, _TENSORS, _TOKENIZER)
         provenance = _read(folder / _PROVENANCE)
         if provenance.pop("format", None) != FORMAT:
             raise BundleError(f"{folder / _PROVENANCE}: expected format {FORMAT!r}.")
         try:
-            tensors = load_file(folder / _TENSORS)
+            tensors = load_file(folder / _TENSORS) if has_compact_model(config) else {}
         except (SafetensorError, OSError) as error:
             raise BundleError(f"{folder / _TENSORS} cannot be read: {error}.") from error
         try:
@@ -83,11 +83,27 @@ class Bundle:
             raise BundleError(f"{folder / _SCHEMA}: {error.message}") from error
         return cls(
             tensors=tensors,
-            config=_read(folder / _CONFIG),
+            config=config,
             vocabulary=[],
             schema=schema,
             provenance=provenance,
         )
+
+
+def has_compact_model(config: Mapping[str, object]) -> bool:
+    """Whether a bundle of this configuration holds a model of its own, besides any adapter."""
+    own = config.get("llmsynth")
+    text = own.get("text") if isinstance(own, Mapping) else None
+    return not (isinstance(text, Mapping) and text.get("path") == "pretrained")
+
+
+def _require(folder: Path, *names: str) -> None:
+    for name in names:
+        if not (folder / name).is_file():
+            raise BundleError(
+                f"{folder} is not a saved synthesizer: {name} is missing.",
+                hint="Give the folder that `llmsynth fit --out` wrote.",
+            )
 
 
 def _read(path: Path) -> dict[str, object]:

@@ -11,6 +11,8 @@ from llmsynth.cli.demo import demo_command
 from llmsynth.cli.failures import reported
 from llmsynth.cli.fit import fit_command
 from llmsynth.cli.inspect import inspect_command
+from llmsynth.cli.privacy import privacy_app
+from llmsynth.cli.models import models_app
 from llmsynth.cli.sample import sample_command
 from llmsynth.cli.schema import schema_command
 
@@ -44,3 +46,5 @@ app.command("sample")(reported(sample_command))
 app.command("inspect")(reported(inspect_command))
 app.command("schema")(reported(schema_command))
 app.command("demo")(reported(demo_command))
+app.add_typer(privacy_app, name="privacy")
+app.add_typer(models_app, name="models")

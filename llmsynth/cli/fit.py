@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 import json
+import shutil
 from dataclasses import dataclass
+from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
@@ -21,10 +23,18 @@ if TYPE_CHECKING:
     from llmsynth.synthesizers import Synthesizer
 
 _MARK = "provenance.json"
-_FILES = ("config.json", "tokenizer.json", "schema.json", "model.safetensors")
+_FILES = ("config.json", "tokenizer.json", "schema.json", "model.safetensors", "adapter")
 _CHECKPOINT = "checkpoint.safetensors"
+_TUNING = "tuning"
 _TAKEN_UP = 0.005
 """Share done at the first report from which a fit must have gone on from a checkpoint."""
+
+
+class TextPath(StrEnum):
+    """What a pretrained model writes of a table."""
+
+    joint = "joint"
+    pretrained = "pretrained"
 
 
 def fit_command(
@@ -38,7 +48,27 @@ def fit_command(
     schema: Annotated[
         Path | None, typer.Option(help="JSON file as `llmsynth schema` prints it, corrected.")
     ] = None,
-    model: Annotated[str, typer.Option(help="Kind of model; there is `compact`.")] = "compact",
+    model: Annotated[
+        str,
+        typer.Option(help="`compact`, or a pretrained one: short name, hub id or local folder."),
+    ] = "compact",
+    text_path: Annotated[
+        TextPath,
+        typer.Option(
+            help="What a pretrained model writes: the texts (joint), or every column (pretrained)."
+        ),
+    ] = TextPath.joint,
+    copy_guard: Annotated[
+        int,
+        typer.Option(help="Most tokens in a row a text may share with a training text; 0: any."),
+    ] = 15,
+    rank: Annotated[int, typer.Option(help="Width of the LoRA adapter's matrices.")] = 16,
+    processes: Annotated[
+        int, typer.Option(help="Processes that fine-tune together, by `accelerate launch`.")
+    ] = 1,
+    with_base: Annotated[
+        bool, typer.Option("--with-base", help="Save a copy of the pretrained model, too.")
+    ] = False,
     missing: Annotated[
         list[str] | None,
         typer.Option(
@@ -58,6 +88,19 @@ def fit_command(
     drop_text: Annotated[
         bool, typer.Option("--drop-text", help="Leave free-text columns out.")
     ] = False,
+    epsilon: Annotated[
+        float | None, typer.Option(help="Fit under differential privacy, spending at most this.")
+    ] = None,
+    delta: Annotated[
+        float | None, typer.Option(help="Of differential privacy; 1 / (10 units) when omitted.")
+    ] = None,
+    entity: Annotated[
+        str | None, typer.Option(help="Column that names whose row it is; else each row counts.")
+    ] = None,
+    rows_per_entity: Annotated[int, typer.Option(help="Most rows of one entity.")] = 1,
+    insecure_seed: Annotated[
+        int | None, typer.Option(help="Repeatable private noise, for experiments only.")
+    ] = None,
 ) -> None:
     """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there."""
     typed = TableSchema.read(schema) if schema is not None else None
@@ -66,9 +109,19 @@ def fit_command(
     typer.echo(f"Read {rows.num_rows:,} rows of {rows.num_columns} columns from {table}.")
     # Reaches torch, which takes seconds to load: not before the input has proved readable.
     from llmsynth.synthesizers import Synthesizer
+    from llmsynth.synthesizers.text_settings import TextSettings
+    from llmsynth.training.tuning_settings import TuningSettings
 
+    text = TextSettings(
+        path=text_path.value,
+        copy_guard=copy_guard or None,
+        processes=processes,
+        with_base=with_base,
+        tuning=TuningSettings(rank=rank),
+    )
     synthesizer = Synthesizer(
         model=model,
+        text=text,
         target=target,
         schema=typed,
         missing=missing or (),
@@ -77,6 +130,11 @@ def fit_command(
         max_minutes=max_minutes,
         max_epochs=max_epochs,
         seed=seed,
+        epsilon=epsilon,
+        delta=delta,
+        entity=entity,
+        rows_per_entity=rows_per_entity,
+        insecure_seed=insecure_seed,
     )
     fitting = fit_into(synthesizer, rows, out)
     for line in fitting.lines:
@@ -109,16 +167,24 @@ def fit_into(synthesizer: Synthesizer, table: pa.Table, folder: Path) -> Fitting
     if (bar.started_at or 0.0) > _TAKEN_UP:
         lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")
     synthesizer.save(folder)
-    kilobytes = sum((folder / name).stat().st_size for name in (*_FILES, _MARK)) / 1000
+    kilobytes = sum(path.stat().st_size for path in _own_files(folder)) / 1000
     lines += learned_lines(synthesizer.provenance_)
     lines.append(f"Saved to {folder}, {kilobytes:,.0f} kB.")
     # Ctrl-C within one step before the first checkpoint leaves none.
-    has_checkpoint = (folder / _CHECKPOINT).exists()
+    has_checkpoint = any((folder / part / _CHECKPOINT).exists() for part in ("", _TUNING))
+    if not has_checkpoint:
+        shutil.rmtree(folder / _TUNING, ignore_errors=True)
     return Fitting(
         lines=lines,
         is_partial=synthesizer.training_.stopped == "interrupted",
         sequel="goes on from the checkpoint there" if has_checkpoint else "starts afresh",
     )
+
+
+def _own_files(folder: Path) -> list[Path]:
+    """What a synthesizer consists of: everything but the state of an unfinished training."""
+    files = (path for path in folder.rglob("*") if path.is_file() and path.name != _CHECKPOINT)
+    return [path for path in files if _TUNING not in path.relative_to(folder).parts]
 
 
 def prepare_folder(folder: Path) -> None:

@@ -96,5 +96,19 @@ def written_line(report: SampleReport, out: Path) -> str:
     redrawn = f", {report.redrawn:,} drawn again" if report.redrawn else ""
     return (
         f"Wrote {count} rows to {out} in {report.seconds:.1f} seconds ({speed:,.0f} a second)"
-        f"{redrawn}; the grammar masked {report.masked_mass:.2%} of the probability."
+        f"{redrawn}; the grammar masked {_masked(report):.2%} of the probability."
+        + _guarded(report)
+    )
+
+
+def _masked(report: SampleReport) -> float:
+    return report.masked_mass if report.text_masked_mass is None else report.text_masked_mass
+
+
+def _guarded(report: SampleReport) -> str:
+    if not report.blocked_spans and not report.copied_rows:
+        return ""
+    return (
+        f" The guard turned {report.blocked_spans:,} draws away from the training texts in "
+        f"{report.guarded_rows:,} rows; {report.copied_rows:,} rows hold a long span all the same."
     )

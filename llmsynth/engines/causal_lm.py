@@ -18,13 +18,17 @@ from torch import Tensor
 
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.cached_decoding import CachedDecoding, CausalModel
+from llmsynth.engines.copy_guard import CopyGuard
 from llmsynth.engines.generated_rows import GeneratedRows, RowRecorder
-from llmsynth.engines.masked_draw import draw_masked
+from llmsynth.engines.masked_draw import MaskedDraw, draw_masked
+from llmsynth.engines.memory_shortage import free_cached_memory, is_out_of_memory
 from llmsynth.engines.random_draws import uniforms
 from llmsynth.engines.stop_reason import StopReason
 from llmsynth.engines.tensor_automaton import TensorAutomaton
-from llmsynth.errors import ConditionError, SettingsError
+from llmsynth.errors import ConditionError, OutOfMemoryError, SettingsError
 
+_SECOND_DRAW = 1 << 32
+"""Steps of second draws lie this far from the first ones', so that they get fresh numbers."""
 _EMPTIEST = 0.75
 """A batch is compacted once fewer than this share of its rows are unfinished."""
 
@@ -70,8 +74,9 @@ def sample_rows(
     prefix_ids: Sequence[Sequence[int]] | Tensor,
     prompt_ids: Sequence[int] = (),
     settings: DecodingSettings,
+    guard: CopyGuard | None = None,
 ) -> GeneratedRows:
-    """Draw one row per prefix.
+    """Draw one row per prefix; where memory falls short, in smaller and smaller batches.
 
     A given (seed, row number, model, prefix) gives one row whatever the batch size, up to the
     rounding of the model's own arithmetic, which may differ by about 1e-7 between batch sizes.
@@ -83,12 +88,14 @@ def sample_rows(
             int64 (n, p).
         prompt_ids: tokens the model reads first and the row language knows nothing of, the same
             for all rows: the beginning-of-text token, instructions, examples.
+        guard: keeps long spans of the training texts out of the rows; counts what it did.
 
     Raises:
         ConditionError: a prefix that no row begins with; the message names the row.
         SettingsError: nothing to start from, a prompt longer than the model's context, or a
             model and tokenizer that do not belong together.
         SamplingError: the model gave something other than finite numbers.
+        OutOfMemoryError: not even one row at a time fits the device.
     """
     prefixes: list[list[int]] = (
         prefix_ids.tolist()
@@ -100,19 +107,37 @@ def sample_rows(
     states = torch.tensor(_states_after(automaton, prefixes), device=model.device)
     tensors = TensorAutomaton.on(model.device, automaton)
     deadline = time.monotonic() + (settings.max_seconds or math.inf)
-    parts = []
+    parts: list[GeneratedRows] = []
+    first, size = 0, settings.batch_size
     with _evaluating(model):
-        for first in range(0, len(prefixes), settings.batch_size):
-            chosen = slice(first, first + settings.batch_size)
-            batch = _Batch(
-                CachedDecoding(model=model, prompt=prompt_ids, prefixes=prefixes[chosen]),
-                tensors,
-                prefixes=prefixes[chosen],
-                states=states[chosen].clone(),
-                settings=replace(settings, first_row=settings.first_row + first),
-            )
-            parts.append(batch.run(deadline))
+        while first < len(prefixes):
+            chosen = slice(first, first + size)
+            try:
+                batch = _Batch(
+                    CachedDecoding(model=model, prompt=prompt_ids, prefixes=prefixes[chosen]),
+                    tensors,
+                    prefixes=prefixes[chosen],
+                    states=states[chosen].clone(),
+                    settings=replace(settings, first_row=settings.first_row + first),
+                    guard=guard,
+                )
+                parts.append(batch.run(deadline))
+            except (RuntimeError, MemoryError) as error:
+                size = _halved(min(size, len(prefixes) - first), error)
+                continue
+            first += size
     return GeneratedRows.joined(parts)
+
+
+def _halved(size: int, error: RuntimeError | MemoryError) -> int:
+    if not is_out_of_memory(error):
+        raise error
+    if size == 1:
+        raise OutOfMemoryError(
+            f"Drawing one row at a time does not fit the memory: {str(error).splitlines()[0]}"
+        ) from error
+    free_cached_memory()
+    return size // 2
 
 
 @contextmanager
@@ -150,8 +175,10 @@ class _Batch:
         prefixes: Sequence[Sequence[int]],
         states: Tensor,
         settings: DecodingSettings,
+        guard: CopyGuard | None,
     ) -> None:
         self._decoding, self._automaton, self._settings = decoding, automaton, settings
+        self._watched = None if guard is None else guard.watching(prefixes)
         self._states = states
         self._rows = torch.arange(len(prefixes), device=states.device)
         self._max_steps = min(settings.max_new_tokens, decoding.room)
@@ -183,14 +210,8 @@ class _Batch:
         """Draw one token for each of the rows; returns those still unfinished."""
         if len(rows) < _EMPTIEST * self._decoding.num_rows:
             self._decoding.keep(rows)
-        draw = draw_masked(
-            self._decoding.next_logits(rows),
-            self._states[rows],
-            self._automaton,
-            uniforms(self._settings.seed, self._settings.first_row + rows, step),
-            temperature=self._settings.temperature,
-            top_p=self._settings.top_p,
-        )
+        logits = self._decoding.next_logits(rows)
+        draw = self._draw(logits, rows, step)
         states = self._automaton.advance(self._states[rows], draw.tokens)
         self._states[rows] = states
         is_text = draw.tokens != self._automaton.eos_token_id
@@ -198,6 +219,30 @@ class _Batch:
         self._recorder.reasons[rows[self._automaton.ended[states]]] = StopReason.FINISHED
         self._decoding.write(rows, draw.tokens)
         return self._unfinished(rows)
+
+    def _draw(self, logits: Tensor, rows: Tensor, step: int) -> MaskedDraw:
+        settings, states = self._settings, self._states[rows]
+        numbers = settings.first_row + rows
+        draw = draw_masked(
+            logits,
+            states,
+            self._automaton,
+            uniforms(settings.seed, numbers, step),
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+        )
+        if self._watched is None:
+            return draw
+        return self._watched.checked(
+            rows,
+            draw,
+            logits=logits,
+            states=states,
+            automaton=self._automaton,
+            draws=uniforms(settings.seed, numbers, step + _SECOND_DRAW),
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+        )
 
     def _unfinished(self, rows: Tensor) -> Tensor:
         return rows[self._recorder.reasons[rows] == StopReason.RUNNING]

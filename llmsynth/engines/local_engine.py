@@ -13,6 +13,7 @@ from safetensors import SafetensorError
 from llmsynth.engines.adapter import Adapter
 from llmsynth.engines.cached_decoding import CausalModel
 from llmsynth.engines.causal_lm import DecodingSettings, sample_rows
+from llmsynth.engines.copy_guard import CopyGuard
 from llmsynth.engines.engine import FinishedRow, RowRequest, SamplingSettings
 from llmsynth.engines.generated_rows import GeneratedRows
 from llmsynth.engines.row_length import most_new_tokens
@@ -31,12 +32,21 @@ class LocalEngine:
     """Draws rows in batches; a batch's rows come out together.
 
     A model that is already wrapped by peft is taken as it is: its own adapter is the base model.
+
+    Args:
+        guard: keeps long spans of the training texts out of the rows.
     """
 
-    def __init__(self, model: PreTrainedModel | PeftModel, *, batch_size: int = 256) -> None:
+    def __init__(
+        self,
+        model: PreTrainedModel | PeftModel,
+        *,
+        batch_size: int = 256,
+        guard: CopyGuard | None = None,
+    ) -> None:
         if batch_size < 1:
             raise SettingsError(f"batch_size: expected at least 1, got {batch_size}.")
-        self._model, self._batch_size = model, batch_size
+        self._model, self._batch_size, self._guard = model, batch_size, guard
         self._adapters = _Adapters(model)
 
     @property
@@ -62,6 +72,7 @@ class LocalEngine:
                     prefix_ids=prefixes,
                     prompt_ids=request.prompt_ids,
                     settings=self._decoding(request, first, left),
+                    guard=self._guard,
                 )
             yield from _finished(drawn, request, request.settings.first_row + first)
 

@@ -40,7 +40,7 @@ class Conditions:
         self._codes: dict[str, Tensor] = {}
         self.num_rows = given.num_rows if given is not None else None
         for name, value in (where or {}).items():
-            self._add(name, _single(name, value))
+            self._add(name, single(name, value))
         if given is None:
             return
         for name, cells in zip(given.column_names, given.itercolumns(), strict=True):
@@ -82,7 +82,12 @@ class Conditions:
         self._codes[name] = torch.from_numpy(tokens.astype(np.int64))
 
 
-def _single(name: str, value: object) -> pa.ChunkedArray:
+def single(name: str, value: object) -> pa.ChunkedArray:
+    """One cell as a column.
+
+    Raises:
+        ConditionError: no cell at all.
+    """
     try:
         return pa.chunked_array([pa.array([value])])
     except (pa.ArrowException, TypeError, ValueError, OverflowError) as error:

@@ -24,6 +24,14 @@ class SampleReport:
     seconds: float = 0.0
     masked_mass: float = 0.0
     """Mean probability that the grammar removed per digit group it was measured on."""
+    text_masked_mass: float | None = None
+    """The same per token that a language model drew; None where it wrote nothing."""
+    blocked_spans: int = 0
+    """Draws that would have completed a long span of the training texts and were drawn again."""
+    guarded_rows: int = 0
+    """Rows in which that happened."""
+    copied_rows: int = 0
+    """Rows that hold such a span all the same, in another spelling of its tokens."""
     stopped: str = "complete"
     """`complete`, `time` or `interrupted`."""
 

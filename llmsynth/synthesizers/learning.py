@@ -16,6 +16,7 @@ import torch
 from llmsynth.errors import SettingsError
 from llmsynth.models.compact import CompactModel, CompactShape
 from llmsynth.models.curves import CurvedModel, own_parts, rank_waves
+from llmsynth.models.precision import fastest_dtype
 from llmsynth.models.sizes import Size, choose_size
 from llmsynth.progress import Progress
 from llmsynth.synthesizers.lessons import make_lessons, target_place
@@ -51,13 +52,6 @@ class Overrides:
         for name, value in asdict(self).items():
             if value is not None and not value > 0:
                 raise SettingsError(f"{name} must be above 0, got {value}.")
-
-
-def sampling_precision() -> torch.dtype:
-    """bfloat16 where the CPU multiplies it natively, else float32."""
-    flags = torch.cpu.get_capabilities() if hasattr(torch.cpu, "get_capabilities") else {}
-    native = flags.get("avx512_bf16") or flags.get("amx_bf16") or flags.get("arm_bf16")
-    return torch.bfloat16 if native else torch.float32
 
 
 @contextmanager
@@ -111,7 +105,7 @@ def learn(
         folder=folder,
         fingerprint=_fingerprint(prepared, settings, size.shape, target),
         progress=progress,
-        dtype=sampling_precision(),
+        dtype=fastest_dtype(),
     )
     report = trainer.run()
     if place is not None and target is not None and report.stopped != "interrupted":
@@ -134,7 +128,7 @@ def _teach_target(
     training: TrainingSettings,
     settings: DistillationSettings,
 ) -> None:
-    dtype = sampling_precision()
+    dtype = fastest_dtype()
     started = time.perf_counter()
     lessons = make_lessons(model.folded(), prepared, target, place, seed=training.seed, dtype=dtype)
     if settings.max_seconds is not None:

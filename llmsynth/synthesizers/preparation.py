@@ -16,9 +16,10 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.generation.constraints import with_combinations
 from llmsynth.privacy.rare_values import DEFAULT_FLOOR, Protected, protect_rare_values
-from llmsynth.schema.columns import TextColumn
+from llmsynth.schema.columns import Column, TextColumn
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.text_bounds import with_text_bounds
 from llmsynth.tables.conforming import conform
 
 _FEWEST_ROWS = 20
@@ -53,8 +54,12 @@ def prepare(
     target: str | None,
     keep_rare: bool,
     drop_text: bool,
+    keep_text: bool = False,
 ) -> Prepared:
     """Type, protect and encode a table.
+
+    Args:
+        keep_text: free-text columns stay in the table and its language; they have no codes.
 
     Raises:
         TableError: too few rows, or cells the schema cannot hold.
@@ -62,7 +67,9 @@ def prepare(
     """
     schema = schema or infer_schema(table, target=target)
     table = conform(table, schema)
-    table, schema, dropped = _without_text(table, schema, drop_text)
+    dropped: tuple[str, ...] = ()
+    if drop_text or not keep_text:
+        table, schema, dropped = _without_text(table, schema, drop_text)
     if target is not None:
         schema.column(target)
     fewest = 1 if keep_rare else _FEWEST_ROWS
@@ -73,10 +80,11 @@ def prepare(
         )
     data_hash = _hash(table)
     floor = 1 if keep_rare else DEFAULT_FLOOR
+    table, schema = with_text_bounds(table, schema, floor=floor)
     protected = protect_rare_values(table, schema, floor=floor)
     schema = with_combinations(table, protected.schema, floor=floor)
     language = RowLanguage(with_frequent_values(protected.table, schema, least_rows=floor))
-    if not len(language.place_sizes):
+    if not len(language.place_sizes) and not any(map(_is_text, schema.columns)):
         raise SchemaError("No column is left to learn; identifiers alone make no table.")
     codes = language.encode(protected.table)
     for name, left_out in protected.left_out.items():
@@ -111,17 +119,21 @@ def usual_order(language: RowLanguage, target: str | None) -> list[int]:
 def _without_text(
     table: pa.Table, schema: TableSchema, drop_text: bool
 ) -> tuple[pa.Table, TableSchema, tuple[str, ...]]:
-    text = tuple(c.name for c in schema.columns if isinstance(c, TextColumn))
+    text = tuple(c.name for c in schema.columns if _is_text(c))
     if text and not drop_text:
         raise SchemaError(
             f"Free text in {_listed(text)}: the compact model learns typed columns only.",
-            hint="Leave the text out with drop_text (--drop-text), or give the column another kind "
-            "in the schema.",
+            hint="Choose a pretrained model for it (--model smollm2-135m), leave the text out with "
+            "drop_text (--drop-text), or give the column another kind in the schema.",
         )
     if len(text) == len(schema.columns):
         raise SchemaError(f"Every column is free text ({_listed(text)}); none is left to learn.")
     schema = schema.without(text)
     return table.select(list(schema.names)), schema, text
+
+
+def _is_text(column: Column) -> bool:
+    return isinstance(column, TextColumn)
 
 
 def _listed(names: Sequence[str]) -> str:

@@ -14,6 +14,7 @@ from llmsynth.schema.columns import (
     DatetimeColumn,
     IdentifierColumn,
     NumberColumn,
+    TextColumn,
 )
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.preparation import Prepared
@@ -21,6 +22,10 @@ from llmsynth.synthesizers.preparation import Prepared
 if TYPE_CHECKING:
     from llmsynth.synthesizers.synthesizer import Synthesizer
 
+_TEXT_WARNING = (
+    " Free text is learned as it is, names and numbers in it included; the guard against copies "
+    "holds back long spans only."
+)
 _PACKAGES = ("llmsynth", "torch", "transformers", "pyarrow", "numpy")
 
 
@@ -43,16 +48,18 @@ def provenance(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object
             "max_epochs": synthesizer.max_epochs,
             "keep_rare": synthesizer.keep_rare,
         },
-        "model": {
-            **{k: v for k, v in asdict(synthesizer.model_.shape).items() if k != "place_sizes"},
-            "parameters": sum(weight.numel() for weight in synthesizer.model_.parameters()),
-        },
+        "model": synthesizer.learner_.facts(),
         "training": {name: _known(value) for name, value in asdict(synthesizer.training_).items()},
         "fit_seconds": round(synthesizer.fit_seconds_, 2),
         "protected": prepared.protected.counts() if not synthesizer.keep_rare else None,
         "holds_of_the_data": held(prepared.language.schema),
-        "privacy": "No differential privacy: `protected` says which release rule was applied.",
+        "privacy": "No differential privacy: `protected` says which release rule was applied."
+        + (_TEXT_WARNING if _has_text(prepared.language.schema) else ""),
     }
+
+
+def _has_text(schema: TableSchema) -> bool:
+    return any(isinstance(column, TextColumn) for column in schema.columns)
 
 
 def _known(value: object) -> object:
@@ -74,6 +81,8 @@ def held(schema: TableSchema) -> dict[str, object]:
                 }
             case DateColumn() | DatetimeColumn():
                 out[column.name] = {"bounds": [column.minimum, column.maximum]}
+            case TextColumn():
+                out[column.name] = {"maximum_length": column.maximum_length}
             case IdentifierColumn():
                 out[column.name] = {"pattern": column.pattern}
     return out

@@ -10,34 +10,39 @@ from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
-from llmsynth.bundle.bundle import Bundle
-from llmsynth.codec.row_language import RowLanguage
-from llmsynth.engines.compact_sampler import CompactSampler
+from llmsynth.bundle.bundle import Bundle, has_compact_model
 from llmsynth.errors import BundleError, ConditionError, NotFittedError, SettingsError
-from llmsynth.generation.conditions import Conditions
-from llmsynth.generation.generator import Generator, SamplingSettings
+from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.sample import Sample
-from llmsynth.models.compact import CompactShape
-from llmsynth.models.llama_checkpoint import from_llama, llama_config, to_llama
+from llmsynth.models.model_names import PACKAGED, may_name_a_model
+from llmsynth.privacy.settings import asked_privacy
 from llmsynth.progress import Progress, silent
+from llmsynth.schema.columns import TextColumn
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
-from llmsynth.synthesizers.learning import Overrides, learn, own_torch_state, sampling_precision
-from llmsynth.synthesizers.preparation import prepare, usual_order
+from llmsynth.synthesizers.compact_learner import CompactLearner
+from llmsynth.synthesizers.learner import FitPlan, Given, Learner, RowRun
+from llmsynth.synthesizers.learning import Overrides
+from llmsynth.synthesizers.preparation import Prepared, prepare
 from llmsynth.synthesizers.provenance import provenance
+from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.tables.reading import read_table
+from llmsynth.training.loop import TrainingReport
 
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
 
-MODELS = ("compact",)
+COMPACT = "compact"
+_COMPACT_SHARE = 0.25
+"""Most of a time budget that the compact model gets where a pretrained one learns the texts."""
 
 
 class Synthesizer:
     """Learns a table and writes new rows of it.
 
     Args:
-        model: `compact`, a small transformer trained from scratch.
+        model: `compact`, a small transformer trained from scratch; or a pretrained one to be
+            fine-tuned: a short name, a hub id, or a local folder.
         target: a column whose relation to the others matters most.
         schema: the table's schema; inferred when omitted.
         missing: cell texts that mean "missing" in a CSV file, besides the empty cell.
@@ -45,9 +50,15 @@ class Synthesizer:
         drop_text: leave free-text columns out instead of refusing them.
         max_minutes, max_epochs: budgets of the fit; whichever ends first.
         hidden_size, num_layers, batch_rows: sizes to use instead of those chosen from the table.
+        text: how a pretrained model learns, and what of the table it writes.
         seed: decides weights and training order; same seed and data, same model.
+        epsilon, delta: fit under differential privacy; delta is 1 / (10 units) when omitted.
+        entity, rows_per_entity: column that says whose row it is, and how many of each are read.
+        insecure_seed: makes the private noise repeatable, for experiments only.
 
     Attributes:
+        learner_: the model that learned the table.
+        training_: how its training went.
         schema_: the schema that was learned; rare values are not in it.
         provenance_: where the model comes from, JSON-ready.
         fit_seconds_: wall time of `fit`.
@@ -67,10 +78,19 @@ class Synthesizer:
         hidden_size: int | None = None,
         num_layers: int | None = None,
         batch_rows: int | None = None,
+        text: TextSettings | None = None,
         seed: int = 0,
+        epsilon: float | None = None,
+        delta: float | None = None,
+        entity: str | None = None,
+        rows_per_entity: int = 1,
+        insecure_seed: int | None = None,
     ) -> None:
-        if model not in MODELS:
-            raise SettingsError(f"model must be one of {', '.join(MODELS)}, got {model!r}.")
+        if model != COMPACT and not may_name_a_model(model):
+            raise SettingsError(
+                f"model must be {COMPACT}, {', '.join(PACKAGED)}, a hub id (owner/model) or a "
+                f"local folder, got {model!r}."
+            )
         self.model = model
         self.target = target
         self.schema = schema
@@ -82,7 +102,9 @@ class Synthesizer:
         self.hidden_size = hidden_size
         self.num_layers = num_layers
         self.batch_rows = batch_rows
+        self.text = text or TextSettings()
         self.seed = seed
+        self.privacy = asked_privacy(epsilon, delta, entity, rows_per_entity, insecure_seed)
 
     def fit(
         self,
@@ -100,6 +122,7 @@ class Synthesizer:
             SettingsError: a size or budget that is not above 0.
             TableError, SchemaError: the table or schema cannot be learned as it stands.
             TrainingError: the training diverged.
+            PrivacyError: the privacy that was asked for cannot be claimed.
         """
         started = time.perf_counter()
         overrides = Overrides(
@@ -109,28 +132,53 @@ class Synthesizer:
             max_epochs=self.max_epochs,
             max_minutes=self.max_minutes,
         )
+        source = read_table(table, missing=self.missing)
+        folder = Path(checkpoint_dir) if checkpoint_dir is not None else None
+        if self.privacy is not None:
+            # Reaches the accountants, which are an extra of their own.
+            from llmsynth.synthesizers.private_fit import fit_privately
+
+            fit_privately(self, source, folder, progress)
+            return self
         prepared = prepare(
-            read_table(table, missing=self.missing),
+            source,
             self.schema,
             target=self.target,
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
+            keep_text=self.model != COMPACT,
         )
-        with own_torch_state():
-            self.model_, self.training_ = learn(
-                prepared,
-                target=self.target,
-                seed=self.seed,
-                overrides=replace(overrides, max_minutes=self._minutes_left(started)),
-                folder=Path(checkpoint_dir) if checkpoint_dir is not None else None,
-                progress=progress,
-            )
-        self.language_ = prepared.language
-        self.flat_places_ = prepared.flat
-        self.order_ = usual_order(prepared.language, self.target)
+        plan = FitPlan(
+            target=self.target,
+            seed=self.seed,
+            max_minutes=self._minutes_left(started),
+            max_epochs=self.max_epochs,
+            folder=folder,
+            progress=progress,
+        )
+        self.learner_, self.training_ = self._learn(prepared, plan, overrides, started)
         self.fit_seconds_ = time.perf_counter() - started
         self.provenance_ = provenance(self, prepared)
         return self
+
+    def _learn(
+        self, prepared: Prepared, plan: FitPlan, overrides: Overrides, started: float
+    ) -> tuple[Learner, TrainingReport]:
+        if self.model == COMPACT:
+            overrides = replace(overrides, max_minutes=plan.max_minutes)
+            return CompactLearner.fit(prepared, plan, overrides)
+        # Reaches transformers and peft, which take seconds to load.
+        from llmsynth.synthesizers.text_fitting import fit_text
+
+        has_texts = any(isinstance(c, TextColumn) for c in prepared.language.schema.columns)
+        compact = None
+        if self.text.path == "joint" and has_texts and len(prepared.language.place_sizes):
+            minutes = plan.max_minutes and plan.max_minutes * _COMPACT_SHARE
+            part = replace(plan, folder=None, progress=silent)
+            overrides = replace(overrides, max_minutes=minutes, max_epochs=None)
+            compact, _ = CompactLearner.fit(prepared, part, overrides)
+        plan = replace(plan, max_minutes=self._minutes_left(started))
+        return fit_text(prepared, plan, self.model, self.text, compact)
 
     def _minutes_left(self, started: float) -> float | None:
         if self.max_minutes is None:
@@ -140,7 +188,7 @@ class Synthesizer:
     @property
     def schema_(self) -> TableSchema:
         """The schema that was learned."""
-        return self._fitted().schema
+        return self._fitted().language.schema
 
     def sample(
         self,
@@ -179,10 +227,10 @@ class Synthesizer:
             max_attempts=max_attempts,
             max_seconds=max_seconds,
         )
-        generator, num_rows = self._generator(settings, n, where, given, progress)
+        run, num_rows = self._run(settings, n, where, given, progress)
         # The empty table is what is left where `max_seconds` allows not even one block.
-        chunks = [_empty(self.schema_), *generator.chunks(num_rows)]
-        return Sample(pa.concat_tables(chunks), self.schema_, generator.report)
+        chunks = [_empty(self.schema_), *run.chunks(num_rows)]
+        return Sample(pa.concat_tables(chunks), self.schema_, run.report)
 
     def iter_sample(
         self,
@@ -192,65 +240,44 @@ class Synthesizer:
         given: TableSource | None = None,
         settings: SamplingSettings | None = None,
         progress: Progress = silent,
-    ) -> tuple[Generator, Iterator[pa.Table]]:
+    ) -> tuple[RowRun, Iterator[pa.Table]]:
         """Draw rows as a stream of Arrow tables, in memory that does not grow with `n`.
 
         Returns:
             The run, whose `report` fills as it goes, and the chunks.
         """
-        generator, num_rows = self._generator(
-            settings or SamplingSettings(), n, where, given, progress
-        )
-        return generator, generator.chunks(num_rows)
+        run, num_rows = self._run(settings or SamplingSettings(), n, where, given, progress)
+        return run, run.chunks(num_rows)
 
-    def _generator(
+    def _run(
         self,
         settings: SamplingSettings,
         n: int | None,
         where: Mapping[str, object] | None,
         given: TableSource | None,
         progress: Progress,
-    ) -> tuple[Generator, int]:
-        language = self._fitted()
+    ) -> tuple[RowRun, int]:
+        learner = self._fitted()
         rows = None if given is None else read_table(given, missing=self.missing)
-        conditions = Conditions(language, where=where, given=rows)
-        if conditions.num_rows is not None:
-            if n is not None and n != conditions.num_rows:
-                raise ConditionError(
-                    f"n is {n}, and the given table has {conditions.num_rows} rows."
-                )
-            n = conditions.num_rows
+        run = learner.run(Given(where=where or {}, table=rows), settings, progress)
+        if rows is not None:
+            if n is not None and n != rows.num_rows:
+                raise ConditionError(f"n is {n}, and the given table has {rows.num_rows} rows.")
+            n = rows.num_rows
         if n is None or n < 1:
             raise SettingsError(f"n must be at least 1, got {n}.")
-        sampler = CompactSampler(
-            self.model_, language, flat_places=self.flat_places_, dtype=sampling_precision()
-        )
-        return Generator(sampler, self.order_, settings, conditions, progress), n
+        return run, n
 
-    def _fitted(self) -> RowLanguage:
-        language: RowLanguage | None = getattr(self, "language_", None)
-        if language is None:
+    def _fitted(self) -> Learner:
+        learner: Learner | None = getattr(self, "learner_", None)
+        if learner is None:
             raise NotFittedError("This synthesizer has learned nothing yet.")
-        return language
+        return learner
 
     def save(self, folder: str | Path) -> Path:
         """Write the fitted synthesizer as a bundle of safetensors and JSON files."""
-        language = self._fitted()
-        shape = self.model_.shape
-        own = {
-            "order": self.order_,
-            "flat_places": sorted(self.flat_places_),
-            "target": self.target,
-            "missing": list(self.missing),
-        }
-        bundle = Bundle(
-            tensors=to_llama(self.model_),
-            config={**llama_config(shape), "llmsynth": own},
-            vocabulary=language.vocabulary(),
-            schema=language.schema,
-            provenance=self.provenance_,
-        )
-        bundle.save(Path(folder))
+        settings = {"target": self.target, "missing": list(self.missing)}
+        self._fitted().save(Path(folder), settings=settings, record=dict(self.provenance_))
         return Path(folder)
 
     @classmethod
@@ -259,30 +286,23 @@ class Synthesizer:
 
         Raises:
             BundleError: the folder holds none, or a broken one.
+            ModelError: the pretrained model it was fitted on is not on this machine.
         """
         bundle = Bundle.load(Path(folder))
-        config = bundle.config
-        own = config.get("llmsynth")
+        own = bundle.config.get("llmsynth")
         if not isinstance(own, dict):
             raise BundleError(f"{folder}: config.json was not written by llmsynth.")
         try:
-            language = RowLanguage(bundle.schema)
-            shape = CompactShape(
-                hidden_size=int(str(config["hidden_size"])),
-                num_layers=int(str(config["num_hidden_layers"])),
-                num_heads=int(str(config["num_attention_heads"])),
-                intermediate_size=int(str(config["intermediate_size"])),
-                place_sizes=tuple(int(size) for size in language.place_sizes),
-            )
-            self = cls(target=own["target"], missing=own["missing"])
-            self.order_ = [int(column) for column in own["order"]]
-            self.flat_places_ = frozenset(int(place) for place in own["flat_places"])
-        except (KeyError, ValueError, TypeError) as error:
+            name = own["text"]["base"]["name"] if "text" in own else COMPACT
+            self = cls(model=name, target=own["target"], missing=own["missing"])
+        except (KeyError, TypeError, SettingsError) as error:
             raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
-        if shape.num_heads < 1 or shape.hidden_size % shape.num_heads:
-            raise BundleError(f"{folder}: config.json asks for {shape.num_heads} attention heads.")
-        self.model_ = from_llama(shape, dict(bundle.tensors))
-        self.language_ = language
+        if name == COMPACT and has_compact_model(bundle.config):
+            self.learner_ = CompactLearner.load(bundle, Path(folder))
+        else:
+            from llmsynth.synthesizers.text_learner import TextLearner
+
+            self.learner_ = TextLearner.load(bundle, Path(folder), self.text)
         self.provenance_ = dict(bundle.provenance)
         return self
 

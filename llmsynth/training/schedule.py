@@ -17,6 +17,7 @@ class Schedule:
     max_seconds: float | None = None
     spent_seconds: float = 0.0
     """Seconds used before this run, by the part of the fit that was resumed."""
+    warm_up_steps: int = _WARM_UP_STEPS
     _started: float = field(default_factory=time.perf_counter)
 
     def elapsed(self) -> float:
@@ -31,4 +32,4 @@ class Schedule:
 
     def factor(self, step: int, share: float) -> float:
         """What the peak learning rate is multiplied with."""
-        return min(1.0, (step + 1) / _WARM_UP_STEPS) * 0.5 * (1 + math.cos(math.pi * share))
+        return min(1.0, (step + 1) / self.warm_up_steps) * 0.5 * (1 + math.cos(math.pi * share))

@@ -85,7 +85,7 @@ def test_the_tokenizer_file_loads_and_gives_each_token_its_row(
 ) -> None:
     tokenizer = Tokenizer.from_file(str(folder / "tokenizer.json"))
     vocabulary = tokenizer.get_vocab()
-    shape = fitted.model_.shape
+    shape = fitted.learner_.model.shape
     assert sorted(vocabulary.values()) == list(range(shape.num_tokens + 1))
     assert tokenizer.token_to_id("<row>") == shape.begin_token
     tokens = ["age=" + tokenizer.id_to_token(0).removeprefix("age="), "job=clerk"]

@@ -55,7 +55,8 @@ def fitted(people: pd.DataFrame) -> Synthesizer:
 
 
 def _weights(synthesizer: Synthesizer) -> torch.Tensor:
-    return torch.cat([weight.detach().flatten() for weight in synthesizer.model_.parameters()])
+    weights = synthesizer.learner_.model.parameters()
+    return torch.cat([weight.detach().flatten() for weight in weights])
 
 
 def test_fit_returns_itself_and_leaves_its_settings_alone(people: pd.DataFrame) -> None:
@@ -174,7 +175,7 @@ def test_a_budget_of_no_minutes_is_refused(people: pd.DataFrame) -> None:
 @pytest.mark.parametrize("hidden", [1, 17, 130, 200])
 def test_any_width_can_be_learned(people: pd.DataFrame, hidden: int) -> None:
     synthesizer = quick(hidden_size=hidden, max_epochs=1).fit(people)
-    assert synthesizer.model_.shape.hidden_size == hidden
+    assert synthesizer.learner_.model.shape.hidden_size == hidden
     assert len(synthesizer.sample(5)) == 5
 
 
@@ -191,7 +192,7 @@ def test_a_target_that_is_no_column_is_refused(people: pd.DataFrame) -> None:
 
 def test_the_target_is_written_last(people: pd.DataFrame) -> None:
     synthesizer = quick(target="job", max_epochs=1).fit(people)
-    assert synthesizer.order_[-1] == 1
+    assert synthesizer.learner_.order[-1] == 1
 
 
 def test_an_interrupted_fit_goes_on_from_its_checkpoint(tmp_path: Path) -> None:

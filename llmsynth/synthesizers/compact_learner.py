@@ -1,0 +1,116 @@
+"""The compact model as a learner: trained from scratch on typed columns."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import asdict, dataclass
+from pathlib import Path
+from typing import Self
+
+from llmsynth.bundle.bundle import Bundle
+from llmsynth.codec.row_language import RowLanguage
+from llmsynth.engines.compact_sampler import CompactSampler
+from llmsynth.errors import BundleError
+from llmsynth.generation.conditions import Conditions
+from llmsynth.generation.generator import Generator, SamplingSettings
+from llmsynth.models.compact import CompactModel, CompactShape
+from llmsynth.models.llama_checkpoint import from_llama, llama_config, to_llama
+from llmsynth.models.precision import fastest_dtype
+from llmsynth.progress import Progress
+from llmsynth.synthesizers.learner import FitPlan, Given
+from llmsynth.synthesizers.learning import Overrides, learn, own_torch_state
+from llmsynth.synthesizers.preparation import Prepared, usual_order
+from llmsynth.training.loop import TrainingReport
+
+
+@dataclass(frozen=True, kw_only=True)
+class CompactLearner:
+    """A trained compact model and what its sampler needs.
+
+    flat: places drawn evenly without asking the model.
+    order: column indices as rows are written when nothing is given.
+    """
+
+    model: CompactModel
+    language: RowLanguage
+    flat: frozenset[int]
+    order: list[int]
+
+    @classmethod
+    def fit(
+        cls, prepared: Prepared, plan: FitPlan, overrides: Overrides
+    ) -> tuple[Self, TrainingReport]:
+        """Train a compact model on prepared rows.
+
+        Raises:
+            TrainingError: the training diverged.
+        """
+        with own_torch_state():
+            model, report = learn(
+                prepared,
+                target=plan.target,
+                seed=plan.seed,
+                overrides=overrides,
+                folder=plan.folder,
+                progress=plan.progress,
+            )
+        order = usual_order(prepared.language, plan.target)
+        learner = cls(model=model, language=prepared.language, flat=prepared.flat, order=order)
+        return learner, report
+
+    def run(self, given: Given, settings: SamplingSettings, progress: Progress) -> Generator:
+        """Begin to draw rows; see `Learner.run`."""
+        conditions = Conditions(self.language, where=given.where, given=given.table)
+        sampler = CompactSampler(
+            self.model, self.language, flat_places=self.flat, dtype=fastest_dtype()
+        )
+        return Generator(sampler, self.order, settings, conditions, progress)
+
+    def save(
+        self, folder: Path, *, settings: Mapping[str, object], record: Mapping[str, object]
+    ) -> None:
+        """Write a bundle; see `Learner.save`."""
+        own = {"order": self.order, "flat_places": sorted(self.flat), **settings}
+        Bundle(
+            tensors=to_llama(self.model),
+            config={**llama_config(self.model.shape), "llmsynth": own},
+            vocabulary=self.language.vocabulary(),
+            schema=self.language.schema,
+            provenance=record,
+        ).save(folder)
+
+    def facts(self) -> dict[str, object]:
+        """Shape and size; see `Learner.facts`."""
+        return {
+            **{k: v for k, v in asdict(self.model.shape).items() if k != "place_sizes"},
+            "parameters": sum(weight.numel() for weight in self.model.parameters()),
+        }
+
+    @classmethod
+    def load(cls, bundle: Bundle, folder: Path) -> Self:
+        """The learner back from its bundle.
+
+        Raises:
+            BundleError: the bundle is broken.
+        """
+        config = bundle.config
+        own = config.get("llmsynth")
+        if not isinstance(own, dict):
+            raise BundleError(f"{folder}: config.json was not written by llmsynth.")
+        try:
+            language = RowLanguage(bundle.schema)
+            shape = CompactShape(
+                hidden_size=int(str(config["hidden_size"])),
+                num_layers=int(str(config["num_hidden_layers"])),
+                num_heads=int(str(config["num_attention_heads"])),
+                intermediate_size=int(str(config["intermediate_size"])),
+                place_sizes=tuple(int(size) for size in language.place_sizes),
+            )
+            order = [int(column) for column in own["order"]]
+            flat = frozenset(int(place) for place in own["flat_places"])
+        except (KeyError, ValueError, TypeError) as error:
+            raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
+        if shape.num_heads < 1 or shape.hidden_size % shape.num_heads:
+            raise BundleError(f"{folder}: config.json asks for {shape.num_heads} attention heads.")
+        model = from_llama(shape, dict(bundle.tensors))
+        return cls(model=model, language=language, flat=flat, order=order)

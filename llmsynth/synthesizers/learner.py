@@ -1,0 +1,78 @@
+"""What every kind of model has to do for a synthesizer once it has learned a table."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Protocol
+
+import pyarrow as pa
+
+from llmsynth.codec.row_language import RowLanguage
+from llmsynth.generation.generator import SamplingSettings
+from llmsynth.generation.sample import SampleReport
+from llmsynth.progress import Progress, silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitPlan:
+    """What a fit is asked to do, whichever model does it."""
+
+    target: str | None
+    seed: int
+    max_minutes: float | None
+    max_epochs: float | None
+    folder: Path | None
+    """Where checkpoints go; None for none."""
+    progress: Progress = silent
+
+
+@dataclass(frozen=True, kw_only=True)
+class Given:
+    """What is fixed of the rows to be made: one value for all of them, and a table of columns."""
+
+    where: Mapping[str, object]
+    table: pa.Table | None
+
+    @property
+    def columns(self) -> set[str]:
+        """Names of the fixed columns."""
+        return set(self.where) | set([] if self.table is None else self.table.column_names)
+
+
+class RowRun(Protocol):
+    """One sampling run."""
+
+    report: SampleReport
+
+    def chunks(self, num_rows: int) -> Iterator[pa.Table]:
+        """Tables of rows until `num_rows` or a bound is reached."""
+
+
+class Learner(Protocol):
+    """A model that has learned a table."""
+
+    @property
+    def language(self) -> RowLanguage:
+        """The row language of all columns."""
+
+    def run(self, given: Given, settings: SamplingSettings, progress: Progress) -> RowRun:
+        """Begin to draw rows.
+
+        Raises:
+            ConditionError: something given that the schema cannot hold.
+        """
+
+    def save(
+        self, folder: Path, *, settings: Mapping[str, object], record: Mapping[str, object]
+    ) -> None:
+        """Write a bundle.
+
+        Args:
+            settings: what the synthesizer needs to read tables as it did.
+            record: `provenance.json`.
+        """
+
+    def facts(self) -> dict[str, object]:
+        """What the model is, for the record; JSON-ready."""

@@ -1,0 +1,303 @@
+"""Fine-tunes a pretrained model on a run folder: in this process, or as one of several.
+
+Started by `accelerate launch`, each process reads its share of every batch and gradients are
+averaged; the examples are mapped from disk and the order of everything follows from the seed.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterator, Sequence
+from contextlib import nullcontext
+
+import numpy as np
+import torch
+from accelerate import Accelerator
+from peft import PeftModel
+from torch import Tensor
+from torch.nn import functional
+
+from llmsynth.codec.row_language import RowLanguage
+from llmsynth.codec.row_tokens import RowTokens, TokenizedRow
+from llmsynth.engines.memory_shortage import free_cached_memory, is_out_of_memory
+from llmsynth.errors import ModelError, OutOfMemoryError, TrainingError
+from llmsynth.models.pretrained import Pretrained
+from llmsynth.progress import Progress, Step, silent
+from llmsynth.training.adapter_state import AdapterState
+from llmsynth.training.checkpoint import remove_checkpoint
+from llmsynth.training.loop import TrainingReport
+from llmsynth.training.lora import ChosenPlaces, learned_weights, with_adapter
+from llmsynth.training.row_batches import RowBatch, bucketed, micro_batches, packed, padded
+from llmsynth.training.run_folder import TuningRun
+from llmsynth.training.schedule import Schedule
+
+_CHECKS = 5
+"""How often the held-out loss is looked at in a full run, and a checkpoint written; once more
+before the first step, which tells how the base model does by itself."""
+_MOST_HELD_OUT = 128
+_WARM_UP_STEPS = 5
+_CLIP = 1.0
+"""Largest norm of the gradient."""
+
+
+class FineTuner:
+    """One fine-tuning run; afterwards `model` holds the best adapter found.
+
+    Args:
+        base: the base model, without an adapter.
+        accelerator: what accelerate knows of devices and other processes.
+
+    Raises:
+        ModelError: a row of this table does not fit the model's context, even with short cells.
+    """
+
+    def __init__(
+        self,
+        run: TuningRun,
+        base: Pretrained,
+        *,
+        accelerator: Accelerator,
+        progress: Progress = silent,
+    ) -> None:
+        self._run, self._settings, self._progress = run, run.settings, progress
+        self._accelerator = accelerator
+        self._tokens = RowTokens(RowLanguage(run.schema), base.tokenizer)
+        self._room = min(run.settings.max_tokens, base.context_length)
+        if self._tokens.fewest_tokens > base.context_length:
+            raise ModelError(
+                f"A row of this table has at least {self._tokens.fewest_tokens} tokens, and "
+                f"{base.name} reads {base.context_length} at once.",
+                hint="Leave columns out, shorten their names, or use a model with more context.",
+            )
+        self._chosen = ChosenPlaces(base.model)
+        self.model: PeftModel = with_adapter(base.model, run.settings)
+        self._batch_tokens = run.settings.batch_tokens
+        self._split()
+
+    def run(self) -> TrainingReport:
+        """Train until the schedule ends, the held-out loss stops falling, or Ctrl-C.
+
+        Raises:
+            TrainingError: the loss is not a number.
+            OutOfMemoryError: not even one row at a time fits.
+        """
+        self._prepare()
+        stopped = "schedule"
+        try:
+            if not self._state.position.history:
+                self._check()
+            for rows in self._batches():
+                if self._state.position.stale_checks >= self._settings.patience:
+                    stopped = "early"
+                    break
+                self._step(rows)
+        except KeyboardInterrupt:
+            stopped = "interrupted"
+            if self._is_whole:
+                self._save()
+        if stopped == "schedule":
+            self._check()
+        self._state.load_best()
+        self._accelerator.unwrap_model(self._wrapped, keep_fp32_wrapper=False)
+        self.model.eval()
+        if stopped != "interrupted" and self._accelerator.is_main_process:
+            remove_checkpoint(self._run.folder)
+        return self._report(stopped)
+
+    def _split(self) -> None:
+        rows = len(self._run.examples)
+        order = np.random.default_rng(self._settings.seed).permutation(rows)
+        held = min(int(rows * self._settings.validation_share), _MOST_HELD_OUT)
+        self._train, self._held_out = sorted(order[held:].tolist()), order[:held].tolist()
+        if not self._train:
+            raise TrainingError("There is no row to learn from.")
+        columns = range(len(self._run.schema.names))
+        texts = [self._run.examples[str(column)] for column in columns]
+        self._lengths = [sum(len(column[row] or ()) for column in texts) for row in self._train]
+
+    def _prepare(self) -> None:
+        settings = self._settings
+        weights = learned_weights(self.model)
+        optimizer = torch.optim.AdamW(
+            weights.values(), lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.99)
+        )
+        self._wrapped = self._accelerator.prepare(self.model)
+        self._state = AdapterState(weights, optimizer, self._run.fingerprint)
+        self._state.resume(self._run.folder)
+        self._share = 0.0
+        self._per_epoch = max(math.ceil(len(self._train) / settings.batch_rows), 1)
+        steps = max(int(settings.max_epochs * self._per_epoch), 1)
+        seconds = settings.max_minutes * 60 if settings.max_minutes else None
+        self._schedule = Schedule(
+            steps, seconds, self._state.position.seconds, warm_up_steps=_WARM_UP_STEPS
+        )
+        self._is_whole = True
+
+    def _batches(self) -> Iterator[list[int]]:
+        """Batches of row numbers from where the run stands; checks are made when due."""
+        position = self._state.position
+        epoch, plan = -1, []
+        while (share := self._share_done()) < 1.0:
+            if share * _CHECKS >= position.checks + 1:
+                position.checks = int(share * _CHECKS)
+                self._check()
+                self._save()
+            if position.step // self._per_epoch != epoch:
+                epoch = position.step // self._per_epoch
+                rng = np.random.default_rng([self._settings.seed, epoch])
+                plan = bucketed(self._lengths, self._settings.batch_rows, rng)
+            self._share = share
+            yield [self._train[row] for row in plan[position.step % self._per_epoch]]
+
+    def _share_done(self) -> float:
+        """Share of the budget used, the same in every process: the largest any of them sees."""
+        share = self._schedule.share_done(self._state.position.step)
+        if self._accelerator.num_processes == 1:
+            return share
+        shares = self._accelerator.gather(torch.tensor([share], device=self._accelerator.device))
+        return float(shares.max())
+
+    def _step(self, numbers: Sequence[int]) -> None:
+        position = self._state.position
+        epoch = position.step // self._per_epoch
+        rank, world = self._accelerator.process_index, self._accelerator.num_processes
+        # A process without a row of its own repeats one, as all of them have to take part.
+        own = list(numbers[rank::world]) or [numbers[0]]
+        rows = [self._row(number, epoch) for number in own]
+        self.model.train()
+        if self._settings.dropout:
+            torch.manual_seed(self._settings.seed * 1_000_003 + position.step)
+        loss, tokens = self._gradients(rows)
+        self._is_whole = False
+        torch.nn.utils.clip_grad_norm_(self._state.weights.values(), _CLIP)
+        factor = self._schedule.factor(position.step, self._share)
+        self._state.step(self._settings.learning_rate * factor)
+        position.step += 1
+        self._is_whole = True
+        self._tell(loss / max(len(own), 1), tokens)
+
+    def _row(self, number: int, epoch: int) -> TokenizedRow:
+        rng = np.random.default_rng([self._settings.seed, epoch + 1, number])
+        columns, context = self._run.orders.draw(rng)
+        return self._tokens.row(columns, self._run.cells(number), context)
+
+    def _gradients(self, rows: Sequence[TokenizedRow]) -> tuple[float, int]:
+        """Gradients of the mean loss per learned token of all processes' rows.
+
+        Returns:
+            Summed loss in nats and number of learned tokens, of this process.
+        """
+        while True:
+            try:
+                return self._try_gradients(rows)
+            except (RuntimeError, MemoryError) as error:
+                if not is_out_of_memory(error):
+                    raise
+                self._state.clear()
+                self._halve(rows, error)
+
+    def _halve(self, rows: Sequence[TokenizedRow], error: BaseException) -> None:
+        smallest = max(min(len(row.token_ids), self._room) for row in rows)
+        if self._accelerator.num_processes > 1 or self._batch_tokens <= smallest:
+            raise OutOfMemoryError(
+                f"Reading {min(self._batch_tokens, self._room)} tokens at once does not fit the "
+                f"memory of {self._accelerator.device}: {str(error).splitlines()[0]}",
+                hint="Lower batch_tokens or max_tokens, load in four bits, or use a smaller model.",
+            ) from error
+        self._batch_tokens = max(self._batch_tokens // 2, smallest)
+        free_cached_memory()
+
+    def _try_gradients(self, rows: Sequence[TokenizedRow]) -> tuple[float, int]:
+        parts = [self._tensors(part) for part in self._parts(rows)]
+        tokens = sum(len(part.targets) for part in parts)
+        world = self._accelerator.num_processes
+        everyone = tokens
+        if world > 1:
+            counted = torch.tensor([tokens], device=self._accelerator.device)
+            everyone = int(self._accelerator.gather(counted).sum())
+        total = 0.0
+        for place, part in enumerate(parts):
+            is_last = place == len(parts) - 1
+            with nullcontext() if is_last else self._accelerator.no_sync(self._wrapped):
+                loss = self._loss(part)
+                # Gradients are averaged over processes: `world` makes that a sum.
+                self._accelerator.backward(loss * (world / max(everyone, 1)))
+            total += float(loss.detach())
+        if not math.isfinite(total):
+            raise TrainingError(
+                f"The loss became {total} at step {self._state.position.step}.",
+                hint="Lower the learning rate.",
+            )
+        return total, tokens
+
+    def _parts(self, rows: Sequence[TokenizedRow]) -> list[list[TokenizedRow]]:
+        return micro_batches(rows, self._batch_tokens, packed=self._settings.packed)
+
+    def _tensors(self, rows: Sequence[TokenizedRow]) -> RowBatch:
+        if self._settings.packed:
+            batch = packed(rows, self._room, self.model.dtype)
+        else:
+            batch = padded(rows, self._room, self._tokens.eos_token_id)
+        return batch.to(self._accelerator.device)
+
+    def _loss(self, batch: RowBatch) -> Tensor:
+        """Summed cross-entropy of the learned tokens, nats."""
+        with self._chosen.only(batch.predicts), self._accelerator.autocast():
+            logits = self._wrapped(
+                input_ids=batch.input_ids,
+                attention_mask=batch.attention_mask,
+                position_ids=batch.position_ids,
+                use_cache=False,
+            ).logits[0]
+        return functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
+
+    @torch.no_grad()
+    def _check(self) -> None:
+        """Held-out loss, nats a row and a token, by every process alike; the best is kept."""
+        if not self._held_out:
+            self._state.keep_best()
+            return
+        self.model.eval()
+        total, tokens = 0.0, 0
+        rows = [self._row(number, epoch=-1) for number in self._held_out]
+        for part in self._parts(rows):
+            batch = self._tensors(part)
+            total += float(self._loss(batch))
+            tokens += len(batch.targets)
+        seconds = self._schedule.elapsed()
+        self._state.note(total / len(rows), total / max(tokens, 1), seconds)
+
+    def _save(self) -> None:
+        if self._accelerator.is_main_process:
+            self._state.position.seconds = self._schedule.elapsed()
+            self._state.save(self._run.folder)
+
+    def _tell(self, loss_per_row: float, tokens: int) -> None:
+        position = self._state.position
+        self._state.tokens += tokens
+        old = position.recent_loss
+        position.recent_loss = loss_per_row if math.isnan(old) else 0.95 * old + 0.05 * loss_per_row
+        elapsed = self._schedule.elapsed()
+        left = elapsed * (1 - self._share) / max(self._share, 1e-6)
+        self._progress(
+            Step(
+                stage="train",
+                done=self._share,
+                total=1.0,
+                loss=position.recent_loss,
+                seconds_left=left,
+            )
+        )
+
+    def _report(self, stopped: str) -> TrainingReport:
+        position = self._state.position
+        best = position.best_loss
+        return TrainingReport(
+            steps=position.step,
+            epochs=position.step / self._per_epoch,
+            seconds=self._schedule.elapsed(),
+            train_loss=position.recent_loss,
+            held_out_loss=best if math.isfinite(best) else float("nan"),
+            stopped=stopped,
+            history=position.history,
+        )
