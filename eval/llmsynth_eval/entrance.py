@@ -25,7 +25,9 @@ from llmsynth_eval.input_tables import (
     plan_columns,
 )
 from llmsynth_eval.metric import Comparison
+from llmsynth_eval.privacy.canaries import CanaryAudit
 from llmsynth_eval.report import JudgedColumn
+from llmsynth_eval.text.embedders import Embedder
 from llmsynth_eval.utility.equivalence import DEFAULT_MARGIN, check_margin
 
 ONE_TABLE = "synthetic"
@@ -45,7 +47,10 @@ class Question:
     group: str | None = None
     quasi_identifiers: tuple[str, ...] = ()
     margin: float = DEFAULT_MARGIN
+    rare_class: str | bool = False
     topics: tuple[Topic, ...] = ALL_TOPICS
+    embedder: Embedder | None = None
+    canaries: CanaryAudit | None = None
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -61,9 +66,11 @@ class Question:
         """What was asked, for the report."""
         given = {
             "target": self.target or "",
+            "rare class": "the rarest" if self.rare_class is True else self.rare_class or "",
             "group": self.group or "",
             "quasi-identifiers": ", ".join(self.quasi_identifiers),
             "numeric": ", ".join(sorted(self.numeric or ())),
+            "embedder": self.embedder.name if self.embedder else "",
             "margin of utility": f"{self.margin:g}",
         }
         return {name: text for name, text in given.items() if text}
@@ -83,6 +90,17 @@ class Entered:
     """As given or inferred; None where nothing could be inferred."""
     question: Question
     notes: tuple[str, ...]
+
+    @property
+    def frames(self) -> dict[str, pd.DataFrame]:
+        """The given cells by role."""
+        return {"train": self.train, "synthetic": self.synthetic, "holdout": self.holdout}
+
+    def columns_of_kind(self, kind: str) -> tuple[str, ...]:
+        """Columns that no figure of the table's columns covers, of one kind."""
+        if self.schema is None:
+            return ()
+        return tuple(n for n in self.plan.left_out if self.schema.column(n).kind == kind)
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -16,8 +16,10 @@ from llmsynth_eval.headline import Topic
 from llmsynth_eval.input_tables import Table
 from llmsynth_eval.metric import Comparison, Measurement, Metric
 from llmsynth_eval.pages.pictures import picture
+from llmsynth_eval.privacy.canaries import CanaryAudit
 from llmsynth_eval.report import Evaluation, Report, Result
 from llmsynth_eval.suite import metrics_of
+from llmsynth_eval.text.embedders import Embedder
 from llmsynth_eval.utility.equivalence import DEFAULT_MARGIN
 
 
@@ -32,7 +34,10 @@ def evaluate(
     group: str | None = None,
     quasi_identifiers: Sequence[str] = (),
     margin: float = DEFAULT_MARGIN,
+    rare_class: str | bool = False,
     topics: Sequence[Topic] = ALL_TOPICS,
+    embedder: Embedder | None = None,
+    canaries: CanaryAudit | None = None,
     seed: int = 0,
     provenance: Mapping[str, str] | None = None,
 ) -> Report:
@@ -51,7 +56,11 @@ def evaluate(
         group: column whose values are judged each on its own as well.
         quasi_identifiers: columns an attacker may know, for k-anonymity and l-diversity.
         margin: differences of predictive scores that do not matter, 0 to 1.
+        rare_class: a class of the target (True: the rarest) for which the gain of adding the
+            synthetic rows to train is measured; it teaches some hundred learners.
         topics: what to measure, of fidelity, utility, privacy and text; all by default.
+        embedder: turns texts into vectors; hashed words, which need no model, when omitted.
+        canaries: scores of planted canaries, for the lower bound on epsilon.
         seed: of every resample, subsample, fold and learner.
         provenance: where the tables came from, name to text; stands in the report as it is.
 
@@ -68,7 +77,10 @@ def evaluate(
         group=group,
         quasi_identifiers=tuple(quasi_identifiers),
         margin=margin,
+        rare_class=rare_class,
         topics=tuple(topics),
+        embedder=embedder,
+        canaries=canaries,
         seed=seed,
     )
     tables = synthetic if isinstance(synthetic, Mapping) else {ONE_TABLE: synthetic}

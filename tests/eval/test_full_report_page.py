@@ -122,7 +122,8 @@ def test_every_metric_is_explained(page, report):
 
 def test_details_and_curves_are_drawn(page):
     assert '<td class="n" data-v="12345.6">12,346</td>' in page
-    assert page.count("<polyline") == 1
+    drawn = re.search(r"<b>ROC</b></figcaption>(.*?)The diagonal is chance", page, flags=re.S)[1]
+    assert drawn.count("<polyline") == 1
     assert page.count("Lower is nearer.") == 1
 
 

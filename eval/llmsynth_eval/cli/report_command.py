@@ -14,6 +14,7 @@ from llmsynth_eval.evaluate import evaluate
 from llmsynth_eval.overall import overall_words
 from llmsynth_eval.pages.report_page import write_report_page
 from llmsynth_eval.report import Report
+from llmsynth_eval.text import MiniLm
 from llmsynth_eval.utility.equivalence import DEFAULT_MARGIN
 
 
@@ -52,6 +53,20 @@ def add_report(parser: argparse.ArgumentParser) -> None:
         default=DEFAULT_MARGIN,
         help="differences of predictive scores that do not matter (default: %(default)s)",
     )
+    parser.add_argument(
+        "--rare-class",
+        nargs="?",
+        const=True,
+        default=False,
+        metavar="CLASS",
+        help="measure what its synthetic rows add to train (slow); without CLASS the rarest",
+    )
+    parser.add_argument(
+        "--embedder",
+        choices=("words", "minilm"),
+        default="words",
+        help="how texts become vectors; minilm needs the extra text-eval",
+    )
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--title", help="title of the page")
     parser.set_defaults(run=run_report)
@@ -71,6 +86,8 @@ def run_report(options: argparse.Namespace) -> int:
         group=options.group,
         quasi_identifiers=options.quasi_identifier,
         margin=options.margin,
+        rare_class=options.rare_class,
+        embedder=MiniLm() if options.embedder == "minilm" else None,
         topics=options.topic or ALL_TOPICS,
         seed=options.seed,
         provenance=_provenance(options, files),

@@ -30,8 +30,9 @@ def comparison_tables(evaluations: Sequence[Evaluation]) -> str:
     )
     return (
         f'<h2 id="compare">Side by side</h2>{questions if answers else ""}'
+        "<details><summary>Every figure side by side</summary>"
         '<div class="scroll"><table class="compare sortable"><thead><tr><th>Figure</th>'
-        f"{names}<th>Floor</th></tr></thead><tbody>{figures}</tbody></table></div>"
+        f"{names}<th>Floor</th></tr></thead><tbody>{figures}</tbody></table></div></details>"
     )
 
 
@@ -60,7 +61,8 @@ def _figure_row(figures: Sequence[Figure | None]) -> str:
 def _figure_cell(figure: Figure | None) -> str:
     if figure is None or figure.value is None:
         return '<td class="n"></td>'
+    interval = f"<br>{interval_text(figure.interval)}" if figure.interval else ""
     return (
-        f'<td class="n" data-v="{figure.value}"><b>{number_text(figure.value)}</b><br>'
-        f'<span class="lead">{interval_text(figure.interval)}</span></td>'
+        f'<td class="n" data-v="{figure.value}"><b>{number_text(figure.value)}</b>'
+        f'<span class="lead">{interval}</span></td>'
     )
