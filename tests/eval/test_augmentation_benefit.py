@@ -66,7 +66,7 @@ ADULT_TEST = pd.concat([RICH[1_000:1_200], POOR[1_000:4_800]])
 
 
 def adult_judged(synthetic, amounts=("balance",)):
-    settings = {"learners": ("boosting",), "num_seeds": 3, "amounts": amounts}
+    settings = {"learners": ("boosting",), "num_seeds": 2, "amounts": amounts}
     return augmentation_benefit(ADULT_TRAIN, ADULT_TEST, synthetic, target="income", **settings)
 
 
