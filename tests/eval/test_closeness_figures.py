@@ -154,3 +154,12 @@ def test_tables_of_categories_alone_have_no_digits():
     assert "mia_digits_auc" not in figures(found)
     assert any("no column is numeric" in note for note in found.notes)
     assert found.headlines[0].answer == "good"
+
+
+def test_many_coordinates_are_paid_for_with_fewer_rows():
+    budget = Budget()
+    assert budget.for_coordinates(100) == budget
+    wide = budget.for_coordinates(1_000)
+    pairs = 4 * wide.queries * wide.references + 3 * wide.references * wide.isolation
+    assert 0.99 * budget.products < pairs * 1_000 <= budget.products
+    assert wide.queries == wide.references > wide.isolation

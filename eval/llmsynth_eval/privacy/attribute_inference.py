@@ -14,6 +14,7 @@ from llmsynth_eval.coded_table import CodedTable
 from llmsynth_eval.details import DetailTable
 from llmsynth_eval.figure import Goal
 from llmsynth_eval.metric import Comparison, Measurement
+from llmsynth_eval.privacy.distances import num_coordinates
 from llmsynth_eval.privacy.nearest import Space
 from llmsynth_eval.privacy.neighbours import nearest_neighbours
 from llmsynth_eval.privacy.residual_risk import (
@@ -28,6 +29,8 @@ from llmsynth_eval.privacy.residual_risk import (
 
 NUM_ATTACKS = 1_000
 NUM_ROWS = 10_000
+FEWEST_ROWS = 1_000
+PRODUCTS = 1e11
 TOLERANCE = 0.05
 MIN_ROWS = 20
 
@@ -51,7 +54,7 @@ class AttributeInference:
     """Columns to guess; default each in turn."""
     num_attacks: int = NUM_ATTACKS
     most_rows: int = NUM_ROWS
-    """Most synthetic rows searched."""
+    """Most synthetic rows searched; fewer where there are many secrets or categories."""
 
     def compute(self, comparison: Comparison) -> Measurement:
         tables = (comparison.train, comparison.synthetic, comparison.holdout)
@@ -60,7 +63,9 @@ class AttributeInference:
             note = f"Attribute inference needs two columns, and {MIN_ROWS} rows of each table."
             return Measurement(notes=(note,))
         secrets = self._secrets(comparison)
-        synthetic = drawn(comparison, "synthetic", self.most_rows)
+        cost = 2 * size * len(secrets) * num_coordinates(comparison.train)
+        affordable = max(FEWEST_ROWS, int(PRODUCTS / cost))
+        synthetic = drawn(comparison, "synthetic", min(self.most_rows, affordable))
         train, holdout = (drawn(comparison, role, size) for role in ("train", "holdout"))
         scale = drawn(comparison, "train", self.most_rows)
         attacked = [

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+import math
+from dataclasses import dataclass, replace
 
 import numpy as np
 
 from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import CodedTable, Codes
 from llmsynth_eval.metric import Comparison
-from llmsynth_eval.privacy.nearest import Points, Space
+from llmsynth_eval.privacy.nearest import ONE_HOT_LEVELS, Points, Space
 from llmsynth_eval.privacy.neighbours import Neighbours, nearest_neighbours
 from llmsynth_eval.privacy.row_keys import canonical_positions, canonical_rows
 
@@ -27,6 +28,19 @@ class Budget:
     """Train rows, and as many holdout rows."""
     isolation: int = 10_000
     """Real rows against which the isolation of each real row is measured."""
+    products: float = 3e11
+    """Multiplications in all searches together."""
+
+    def for_coordinates(self, num: int) -> Budget:
+        """The same with fewer rows where that many coordinates a row would cost too much."""
+        pairs = 4 * self.queries * self.references + 3 * self.references * self.isolation
+        share = min(1.0, math.sqrt(self.products / (pairs * max(1, num))))
+        return replace(
+            self,
+            queries=max(MIN_ROWS, int(self.queries * share)),
+            references=max(MIN_ROWS, int(self.references * share)),
+            isolation=max(MIN_ROWS, int(self.isolation * share)),
+        )
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,6 +73,7 @@ def measure_distances(comparison: Comparison, budget: Budget) -> Distances:
 
     Needs 20 rows of each table.
     """
+    budget = budget.for_coordinates(num_coordinates(comparison.train))
     size = min(comparison.train.num_rows, comparison.holdout.num_rows, budget.references)
     train = _sample(comparison.train, size, comparison.seed, "train")
     holdout = _sample(comparison.holdout, size, comparison.seed, "holdout")
@@ -81,6 +96,11 @@ def measure_distances(comparison: Comparison, budget: Budget) -> Distances:
         others_to_reference=nearest_neighbours(others, reference, NEIGHBOURS),
         floor_to_train=nearest_neighbours(others, _take(seen, slice(0, half)), 2),
     )
+
+
+def num_coordinates(table: CodedTable) -> int:
+    """About how many coordinates a row of the table has in the space of the DCR."""
+    return sum(1 if c.is_numeric else min(len(c.levels), ONE_HOT_LEVELS) for c in table.columns)
 
 
 def _sample(table: CodedTable, most: int, seed: int, role: str) -> CodedTable:

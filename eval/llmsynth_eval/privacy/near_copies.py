@@ -26,7 +26,7 @@ from llmsynth_eval.privacy.row_keys import (
 from llmsynth_eval.privacy.twins import Twins, code_cells, nearest_twins, num_changed
 
 RARITIES = (0.0, 0.99, 0.999)
-MOST_ROWS = 250_000
+MOST_ROWS = 150_000
 
 
 @dataclass(frozen=True, kw_only=True)
