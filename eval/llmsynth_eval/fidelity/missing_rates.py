@@ -9,6 +9,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy import stats
 
+from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import CodedTable
 from llmsynth_eval.details import Cell, DetailTable
 from llmsynth_eval.fidelity.lost_levels import lost_share
@@ -120,25 +121,24 @@ def _figures(
 ) -> tuple[float, tuple[float, float]]:
     gaps = np.abs(gone["train"].mean(axis=0) - gone[role].mean(axis=0))[holed]
     value = math.fsum(gaps) / len(gaps)
-    counts = [
-        np.stack(
-            [_per_block(comparison, name, ~gone[name]), _per_block(comparison, name, gone[name])],
-            axis=-1,
-        )[:, holed]
-        for name in ("train", role)
-    ]
+    counts = [_per_block(comparison, name, gone[name][:, holed]) for name in ("train", role)]
     replicates = two_sample_replicates(counts[0], counts[1], _mean_gap)
     return value, jackknife_interval(value, replicates)
 
 
-def _per_block(comparison: Comparison, role: str, cells: NDArray[np.bool_]) -> np.ndarray:
+def _per_block(comparison: Comparison, role: str, cells: NDArray[np.bool_]) -> Floats:
+    """Cells that are there and that are missing, by block; shape (blocks, columns, 2)."""
     blocks = row_blocks(getattr(comparison, role), seed=comparison.seed)
-    return np.stack([np.bincount(blocks, weights=c, minlength=NUM_BLOCKS) for c in cells.T], axis=1)
+    gone = np.stack([np.bincount(blocks[c], minlength=NUM_BLOCKS) for c in cells.T], axis=1).astype(
+        np.float64
+    )
+    rows = np.bincount(blocks, minlength=NUM_BLOCKS)[:, None]
+    return np.stack([rows - gone, gone], axis=-1)
 
 
-def _mean_gap(first: np.ndarray, second: np.ndarray) -> np.ndarray:
+def _mean_gap(first: Floats, second: Floats) -> Floats:
     shares = [side[..., 1] / np.maximum(1, side.sum(axis=-1)) for side in (first, second)]
-    gaps: np.ndarray = np.sort(np.abs(shares[0] - shares[1]), axis=-1).mean(axis=-1)
+    gaps: Floats = np.sort(np.abs(shares[0] - shares[1]), axis=-1).mean(axis=-1)
     return gaps
 
 
