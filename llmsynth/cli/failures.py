@@ -17,6 +17,8 @@ INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
 
 _EXTRAS = {
+    "dp_accounting": "privacy",
+    "opacus": "privacy",
     "outlines_core": "train",
     "safetensors": "train",
     "tokenizers": "train",

@@ -25,6 +25,12 @@ def learned_lines(record: Record) -> list[str]:
 
 def protected_line(record: Record) -> str:
     """What the release rule kept out of the synthesizer."""
+    if ledger := part(record, "differential_privacy"):
+        spent, unit = part(ledger, "spent"), part(ledger, "unit")
+        return (
+            f"Differential privacy for one {unit.get('is')}: epsilon "
+            f"{_decimal(spent, 'epsilon', 3)} at delta {spent.get('delta')}."
+        )
     if record.get("protected") is None:
         return "Protected: nothing; rare values were learned, too."
     protected = part(record, "protected")

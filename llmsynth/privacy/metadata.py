@@ -49,7 +49,7 @@ _MOST_CODES = 12
 _MOST_TARGET_CLASSES = 20
 _CODES_SHARE = 0.95
 _MOST_FREQUENT = 512
-_VOTES, _VALUES, _BOUNDS = 0.2, 0.6, 0.2
+_VOTES, VALUES_SHARE, _BOUNDS = 0.2, 0.6, 0.2
 """Shares of the squared budget that the three rounds of the release take."""
 
 
@@ -115,7 +115,7 @@ def release_schema(
         kinds_known: whether the kinds were declared; else open ones are voted on.
     """
     mechanisms: dict[str, Mechanism] = {}
-    values_share = _VALUES
+    values_share = VALUES_SHARE
     if not kinds_known:
         open_kinds = [n for n in schema.names if needs_votes(_kind(table, n))]
         votes = budget.counts(_VOTES, len(open_kinds), units, source)

@@ -47,3 +47,33 @@ class PrivacySettings:
 def default_delta(num_units: int) -> float:
     """1 / (10 n), rounded down to a power of ten."""
     return float(f"1e{-math.ceil(math.log10(10 * max(num_units, 1)) - 1e-12)}")
+
+
+def asked_privacy(
+    epsilon: float | None,
+    delta: float | None,
+    entity: str | None,
+    rows_per_entity: int,
+    insecure_seed: int | None,
+) -> PrivacySettings | None:
+    """The settings of a private fit; None where no epsilon is asked for.
+
+    Raises:
+        SettingsError: a value out of range, or one that means nothing without epsilon.
+    """
+    if epsilon is None:
+        given = {"delta": delta, "entity": entity, "insecure_seed": insecure_seed}
+        named = [name for name, value in given.items() if value is not None]
+        if named or rows_per_entity != 1:
+            raise SettingsError(
+                f"{', '.join(named) or 'rows_per_entity'} means something only with epsilon.",
+                hint="Ask for differential privacy with epsilon (--epsilon).",
+            )
+        return None
+    return PrivacySettings(
+        epsilon=epsilon,
+        delta=delta,
+        entity=entity,
+        rows_per_entity=rows_per_entity,
+        insecure_seed=insecure_seed,
+    )

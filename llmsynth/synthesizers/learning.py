@@ -15,10 +15,11 @@ import torch
 
 from llmsynth.errors import SettingsError
 from llmsynth.models.compact import CompactModel, CompactShape
-from llmsynth.models.curves import CurvedModel, own_parts, rank_waves
+from llmsynth.models.curves import CurvedModel
 from llmsynth.models.precision import fastest_dtype
 from llmsynth.models.sizes import Size, choose_size
 from llmsynth.progress import Progress
+from llmsynth.synthesizers.curve_choice import curves, log_marginals
 from llmsynth.synthesizers.lessons import make_lessons, target_place
 from llmsynth.synthesizers.preparation import Prepared, usual_order
 from llmsynth.training.distillation import DistillationSettings, distil
@@ -26,7 +27,6 @@ from llmsynth.training.loop import Trainer, TrainingReport
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
-_FEWEST_CURVED_TOKENS = 6
 _TARGET_WEIGHT = 4.0
 """What the target's tokens count in the loss. On half of Adult a weight of 4 raised TSTR AUC from
 .916 to .9185 and brought trend from below the real-real floor to beside it."""
@@ -94,8 +94,8 @@ def learn(
         seed=seed,
     )
     torch.manual_seed(seed)
-    model = CurvedModel(size.shape, *_curves(prepared, codes))
-    model.start_at_marginals(_log_marginals(codes, size.shape.place_sizes))
+    model = CurvedModel(size.shape, *curves(prepared.language, codes))
+    model.start_at_marginals(log_marginals(codes, size.shape.place_sizes))
     trainer = Trainer(
         model=model,
         codes=codes,
@@ -189,31 +189,6 @@ def _place_weights(prepared: Prepared, target: str | None) -> torch.Tensor:
         places = prepared.language.places(prepared.language.schema.names.index(target))
         weights[places.start : places.stop] = _TARGET_WEIGHT
     return weights
-
-
-def _curves(
-    prepared: Prepared, codes: torch.Tensor
-) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
-    """Waves and own parts of every place whose tokens lie on the number line and are not few."""
-    waves, own = {}, {}
-    for column, code in enumerate(prepared.language.codes):
-        for index, place in enumerate(prepared.language.places(column)):
-            values = code.token_values(index)
-            if values is not None and len(values) > _FEWEST_CURVED_TOKENS:
-                used = codes[:, place][codes[:, place] >= 0]
-                counts = torch.bincount(used, minlength=len(values)).double().numpy()
-                waves[place], own[place] = rank_waves(values, counts), own_parts(counts)
-    return waves, own
-
-
-def _log_marginals(codes: torch.Tensor, place_sizes: tuple[int, ...]) -> list[torch.Tensor]:
-    """Log shares of each place's tokens in the rows that use it, smoothed by a tenth of a row."""
-    out = []
-    for place, size in enumerate(place_sizes):
-        used = codes[:, place][codes[:, place] >= 0]
-        counts = torch.bincount(used, minlength=size).float() + 0.1
-        out.append((counts / counts.sum()).log())
-    return out
 
 
 def _fingerprint(

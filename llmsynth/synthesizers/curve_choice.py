@@ -1,0 +1,39 @@
+"""Which places of a row language get curves, and the marginals an untrained model starts from."""
+
+from __future__ import annotations
+
+import torch
+
+from llmsynth.codec.row_language import RowLanguage
+from llmsynth.models.curves import own_parts, rank_waves
+
+_FEWEST_CURVED_TOKENS = 6
+
+
+def curves(
+    language: RowLanguage, codes: torch.Tensor
+) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
+    """Waves and own parts of every place whose tokens lie on the number line and are not few.
+
+    Args:
+        codes: int64 (rows, places), the rows whose counts rank the tokens.
+    """
+    waves, own = {}, {}
+    for column, code in enumerate(language.codes):
+        for index, place in enumerate(language.places(column)):
+            values = code.token_values(index)
+            if values is not None and len(values) > _FEWEST_CURVED_TOKENS:
+                used = codes[:, place][codes[:, place] >= 0]
+                counts = torch.bincount(used, minlength=len(values)).double().numpy()
+                waves[place], own[place] = rank_waves(values, counts), own_parts(counts)
+    return waves, own
+
+
+def log_marginals(codes: torch.Tensor, place_sizes: tuple[int, ...]) -> list[torch.Tensor]:
+    """Log shares of each place's tokens in the rows that use it, smoothed by a tenth of a row."""
+    out = []
+    for place, size in enumerate(place_sizes):
+        used = codes[:, place][codes[:, place] >= 0]
+        counts = torch.bincount(used, minlength=size).float() + 0.1
+        out.append((counts / counts.sum()).log())
+    return out

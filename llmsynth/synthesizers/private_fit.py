@@ -1,0 +1,136 @@
+"""A synthesizer's private fit: from a raw table to its attributes, journal and provenance."""
+
+from __future__ import annotations
+
+import datetime as dt
+import time
+from dataclasses import asdict, replace
+from importlib.metadata import version
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import pyarrow as pa
+
+from llmsynth.errors import SettingsError
+from llmsynth.privacy import journal
+from llmsynth.privacy.ledger import KEY
+from llmsynth.privacy.settings import default_delta
+from llmsynth.progress import Progress
+from llmsynth.synthesizers.compact_learner import CompactLearner
+from llmsynth.synthesizers.learning import own_torch_state
+from llmsynth.synthesizers.preparation import usual_order
+from llmsynth.synthesizers.private_learning import PrivateFit, PrivateSizes, learn_privately
+
+if TYPE_CHECKING:
+    from llmsynth.synthesizers.synthesizer import Synthesizer
+
+_PACKAGES = ("llmsynth", "torch", "transformers", "pyarrow", "numpy", "dp-accounting", "opacus")
+
+
+def fit_privately(
+    synthesizer: Synthesizer, table: pa.Table, folder: Path | None, progress: Progress
+) -> None:
+    """Fit `table` within the synthesizer's privacy settings and set its attributes.
+
+    With a folder, its journal first says that this fit starts; earlier ones go into the ledger.
+
+    Raises:
+        SettingsError: a setting that only a fit without differential privacy has.
+        PrivacyError: the claim cannot be made.
+        TableError, SchemaError: the table or schema cannot be learned as it stands.
+    """
+    settings = synthesizer.privacy
+    assert settings is not None
+    _refuse_unbounded(synthesizer)
+    started = time.perf_counter()
+    earlier = []
+    if folder is not None:
+        delta = settings.delta or default_delta(table.num_rows)
+        earlier = journal.begin(folder, settings, delta)
+    with own_torch_state():
+        fit = learn_privately(
+            table,
+            synthesizer.schema,
+            settings,
+            target=synthesizer.target,
+            drop_text=synthesizer.drop_text,
+            seed=synthesizer.seed,
+            sizes=lambda sizes: _overridden(synthesizer, sizes),
+            earlier_attempts=earlier,
+            progress=progress,
+        )
+    synthesizer.learner_ = CompactLearner(
+        model=fit.model,
+        language=fit.language,
+        flat=fit.flat,
+        order=usual_order(fit.language, synthesizer.target),
+    )
+    synthesizer.training_ = fit.report
+    synthesizer.fit_seconds_ = time.perf_counter() - started
+    synthesizer.provenance_ = _provenance(synthesizer, fit)
+    if folder is not None:
+        journal.finish(folder)
+
+
+def _refuse_unbounded(synthesizer: Synthesizer) -> None:
+    if synthesizer.model != "compact":
+        raise SettingsError(
+            f"Differential privacy is there for the compact model, not for {synthesizer.model!r}.",
+            hint="Leave `model` (--model) at compact.",
+        )
+    if synthesizer.max_minutes is not None or synthesizer.max_epochs is not None:
+        raise SettingsError(
+            "A private fit takes a number of steps that is fixed beforehand: max_minutes and "
+            "max_epochs cannot be used with epsilon."
+        )
+
+
+def _overridden(synthesizer: Synthesizer, sizes: PrivateSizes) -> PrivateSizes:
+    return replace(
+        sizes,
+        hidden_size=synthesizer.hidden_size or sizes.hidden_size,
+        num_layers=synthesizer.num_layers or sizes.num_layers,
+        expected_units=synthesizer.batch_rows or sizes.expected_units,
+    )
+
+
+def _provenance(synthesizer: Synthesizer, fit: PrivateFit) -> dict[str, object]:
+    """The record of a private fit: no hash of the data, no exact count, no loss."""
+    released, report = fit.statistics.released, fit.report
+    return {
+        "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
+        "data": {
+            "rows": released.num_rows,
+            "columns": len(fit.language.codes),
+            "dropped_text": list(released.left_out),
+        },
+        "versions": {package: version(package) for package in _PACKAGES},
+        "settings": {
+            "model": synthesizer.model,
+            "target": synthesizer.target,
+            "seed": synthesizer.seed,
+        },
+        "model": {
+            **{k: v for k, v in asdict(fit.model.shape).items() if k != "place_sizes"},
+            "parameters": sum(weight.numel() for weight in fit.model.parameters()),
+        },
+        "training": {
+            "steps": report.steps,
+            "epochs": report.epochs,
+            "stopped": report.stopped,
+            "held_out_loss": None,
+        },
+        "fit_seconds": round(synthesizer.fit_seconds_, 2),
+        "protected": None,
+        KEY: fit.ledger.to_json(),
+        "privacy": _sentence(fit),
+    }
+
+
+def _sentence(fit: PrivateFit) -> str:
+    settings = fit.ledger.settings
+    unit = "row" if settings.entity is None else f"entity of {settings.entity!r}"
+    return (
+        f"Differential privacy for one {unit}: epsilon {fit.ledger.spent().epsilon:.3g} at delta "
+        f"{fit.ledger.delta:g}; `llmsynth privacy DIR` says what that covers."
+    )

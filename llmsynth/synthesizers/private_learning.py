@@ -1,0 +1,250 @@
+"""Fits a compact model under differential privacy: released counts, format stage, private steps."""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+
+import numpy as np
+import pyarrow as pa
+import torch
+
+from llmsynth.codec.row_language import RowLanguage
+from llmsynth.models.compact import CompactModel, CompactShape
+from llmsynth.models.curves import CurvedModel
+from llmsynth.models.precision import fastest_dtype
+from llmsynth.privacy.accounting import Mechanism, calibrated_noise
+from llmsynth.privacy.ledger import Ledger, allot
+from llmsynth.privacy.noise_source import NoiseSource
+from llmsynth.privacy.settings import PrivacySettings, default_delta
+from llmsynth.progress import Progress, silent
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.curve_choice import curves, log_marginals
+from llmsynth.synthesizers.preparation import usual_order
+from llmsynth.synthesizers.private_statistics import PrivateStatistics, gather, units_of
+from llmsynth.training.loop import Trainer, TrainingReport
+from llmsynth.training.private_gradients import CompactUnitGradients
+from llmsynth.training.private_loop import PrivateTrainer, PrivateTrainingSettings, sampling_rate
+from llmsynth.training.sequences import Shuffler
+from llmsynth.training.settings import TrainingSettings
+
+METADATA_SHARE = 0.3
+"""Share of the released statistics' budget that goes to the schema's values."""
+_NONE_GIVEN_SHARE = 0.5
+_TARGET_WEIGHT = 2.0
+_FEWEST_DRAWN, _MOST_DRAWN = 4_000, 30_000
+_FORMAT_EPOCHS = 4.0
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateSizes:
+    """Sizes of a private fit, chosen from the noisy number of units alone."""
+
+    hidden_size: int = 64
+    num_layers: int = 2
+    steps: int = 200
+    expected_units: float = 2048.0
+    clipping_norm: float = 1.0
+    learning_rate: float = 1e-3
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateFit:
+    """What a private fit made."""
+
+    model: CompactModel
+    language: RowLanguage
+    flat: frozenset[int]
+    report: TrainingReport
+    ledger: Ledger
+    statistics: PrivateStatistics
+
+
+def learn_privately(
+    table: pa.Table,
+    schema: TableSchema | None,
+    settings: PrivacySettings,
+    *,
+    target: str | None,
+    drop_text: bool = False,
+    seed: int = 0,
+    sizes: Callable[[PrivateSizes], PrivateSizes] | None = None,
+    earlier_attempts: Sequence[Mapping[str, object]] = (),
+    source: NoiseSource | None = None,
+    progress: Progress = silent,
+) -> PrivateFit:
+    """Fit a table so that `settings` hold for everything that comes out.
+
+    Args:
+        source: of all noise; the settings' own when omitted.
+        sizes: changes the sizes chosen from the noisy number of units; must not look at data.
+
+    Raises:
+        PrivacyError: the accountants disagree, or the budget cannot be met.
+        TableError, SchemaError: the table or schema cannot be learned as it stands.
+    """
+    started = time.perf_counter()
+    source = source or NoiseSource(settings.insecure_seed)
+    units = units_of(table, settings, source)
+    delta = settings.delta or default_delta(units.count)
+    allotment = allot(settings, delta, metadata_share=METADATA_SHARE)
+    statistics = gather(
+        table, schema, units, settings, allotment, source, target=target, drop_text=drop_text
+    )
+    chosen = private_sizes(statistics.num_units)
+    if sizes is not None:
+        chosen = sizes(chosen)
+    training, rate = plan_training(
+        settings, delta - allotment.key_delta, statistics.parts, statistics.num_units, chosen
+    )
+    parts = {
+        **statistics.parts,
+        "training": Mechanism(
+            noise_multiplier=training.noise_multiplier,
+            sampling_rate=rate,
+            count=training.steps,
+        ),
+    }
+    ledger = Ledger(
+        settings=settings,
+        delta=delta,
+        parts=parts,
+        key_delta=allotment.key_delta,
+        clipping_norm=training.clipping_norm,
+        expected_units=training.expected_units,
+        steps_planned=training.steps,
+        public=statistics.public,
+        left_out=statistics.released.left_out,
+        earlier_attempts=tuple(earlier_attempts),
+    )
+    # Refuses before a row is trained on, not after.
+    ledger.spent()
+    model = _format_stage(statistics, target, chosen, settings, seed)
+    gradients = CompactUnitGradients(
+        model,
+        _shuffler(statistics, target, model.shape),
+        _place_weights(statistics.language, target),
+        seed=seed,
+    )
+    trainer = PrivateTrainer(
+        gradients,
+        torch.from_numpy(statistics.codes).long(),
+        statistics.units,
+        sampling_rate=rate,
+        settings=training,
+        source=source,
+        progress=progress,
+    )
+    done = trainer.run()
+    report = TrainingReport(
+        steps=done,
+        epochs=round(done * rate, 2),
+        seconds=round(time.perf_counter() - started, 2),
+        train_loss=float("nan"),
+        held_out_loss=float("nan"),
+        stopped="schedule" if done == training.steps else "interrupted",
+    )
+    return PrivateFit(
+        model=model.folded(),
+        language=statistics.language,
+        flat=statistics.flat,
+        report=report,
+        ledger=_with_steps(ledger, done),
+        statistics=statistics,
+    )
+
+
+def plan_training(
+    settings: PrivacySettings,
+    delta: float,
+    spent: Mapping[str, Mechanism],
+    num_units: int,
+    sizes: PrivateSizes,
+) -> tuple[PrivateTrainingSettings, float]:
+    """Training settings whose noise fits what the other parts left, and the sampling rate."""
+    rate = sampling_rate(sizes.expected_units, num_units)
+
+    def composed(noise: float) -> list[Mechanism]:
+        step = Mechanism(noise_multiplier=noise, sampling_rate=rate, count=sizes.steps)
+        return [*spent.values(), step]
+
+    noise = calibrated_noise(composed, epsilon=settings.epsilon, delta=delta)
+    training = PrivateTrainingSettings(
+        steps=sizes.steps,
+        expected_units=rate * num_units,
+        noise_multiplier=noise,
+        clipping_norm=sizes.clipping_norm,
+        learning_rate=sizes.learning_rate,
+    )
+    return training, rate
+
+
+def private_sizes(num_units: int) -> PrivateSizes:
+    """The default sizes for a table of about so many units."""
+    # A batch of an eighth of the units keeps the noise of a step below its signal.
+    return PrivateSizes(expected_units=float(min(max(num_units / 8, 256), 8192)))
+
+
+def _with_steps(ledger: Ledger, done: int) -> Ledger:
+    """The ledger of a fit that Ctrl-C ended: what was not done was not spent."""
+    training = ledger.parts["training"]
+    parts = {name: part for name, part in ledger.parts.items() if name != "training"}
+    if done:
+        parts["training"] = replace(training, count=done)
+    return replace(ledger, parts=parts)
+
+
+def _format_stage(
+    statistics: PrivateStatistics,
+    target: str | None,
+    sizes: PrivateSizes,
+    settings: PrivacySettings,
+    seed: int,
+) -> CurvedModel:
+    """A model that has learned rows drawn from the released counts."""
+    rows = int(np.clip(2 * statistics.released.num_rows, _FEWEST_DRAWN, _MOST_DRAWN))
+    drawn = statistics.marginals.draw(rows, np.random.default_rng(seed))
+    codes = torch.from_numpy(drawn).long()
+    language = statistics.language
+    place_sizes = tuple(int(size) for size in language.place_sizes)
+    shape = CompactShape(
+        hidden_size=sizes.hidden_size,
+        num_layers=sizes.num_layers,
+        num_heads=max(sizes.hidden_size // 32, 1),
+        intermediate_size=2 * sizes.hidden_size,
+        place_sizes=place_sizes,
+    )
+    torch.manual_seed(seed)
+    model = CurvedModel(shape, *curves(language, codes))
+    if not settings.format_stage:
+        return model
+    model.start_at_marginals(log_marginals(codes, place_sizes))
+    Trainer(
+        model=model,
+        codes=codes,
+        shuffler=_shuffler(statistics, target, shape),
+        weights=torch.ones(len(place_sizes)),
+        settings=TrainingSettings(max_epochs=_FORMAT_EPOCHS, seed=seed),
+        dtype=fastest_dtype(),
+    ).run()
+    return model
+
+
+def _shuffler(statistics: PrivateStatistics, target: str | None, shape: CompactShape) -> Shuffler:
+    language = statistics.language
+    return Shuffler(
+        shape.place_sizes,
+        torch.from_numpy(language.place_columns),
+        shape.begin_token,
+        usual_order=torch.tensor(usual_order(language, target)),
+        none_given_share=_NONE_GIVEN_SHARE,
+    )
+
+
+def _place_weights(language: RowLanguage, target: str | None) -> torch.Tensor:
+    weights = torch.ones(len(language.place_sizes))
+    if target is not None:
+        places = language.places(language.schema.names.index(target))
+        weights[places.start : places.stop] = _TARGET_WEIGHT
+    return weights

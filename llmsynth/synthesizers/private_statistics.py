@@ -1,0 +1,215 @@
+"""What a private fit reads of a table before training: units, schema, token counts, codes."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+import numpy as np
+import pyarrow as pa
+
+from llmsynth.codec.column_code import SKIPPED, Tokens
+from llmsynth.codec.number_code import NumberCode
+from llmsynth.codec.row_language import RowLanguage
+from llmsynth.errors import SchemaError, TableError
+from llmsynth.generation.constraints import with_combinations
+from llmsynth.privacy.accounting import Mechanism
+from llmsynth.privacy.column_kinds import blank_schema
+from llmsynth.privacy.ledger import Allotment
+from llmsynth.privacy.metadata import MetadataBudget, ReleasedSchema, release_schema
+from llmsynth.privacy.noise_source import NoiseSource
+from llmsynth.privacy.noisy_counts import NoisyCounts
+from llmsynth.privacy.settings import PrivacySettings
+from llmsynth.privacy.token_marginals import (
+    TokenMarginals,
+    measure_alone,
+    measure_beside,
+    num_beside,
+    num_learned,
+)
+from llmsynth.privacy.unit_sampler import Units, by_entity, every_row
+from llmsynth.schema.columns import IdentifierColumn, TextColumn
+from llmsynth.schema.constraints import FixedCombinations
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.private_codes import encode_leniently
+
+ALONE_SHARE = 0.35
+"""Share of the counts' budget for tokens alone; the rest is for tokens beside the target."""
+
+
+@dataclass(frozen=True, kw_only=True)
+class PrivateStatistics:
+    """All that training gets of a table, and what was spent on it.
+
+    codes: int32 (rows of units, places), private; everything else is free of single units.
+    flat: places of low digits, which are drawn evenly instead of learned.
+    """
+
+    language: RowLanguage
+    codes: Tokens
+    units: Units
+    flat: frozenset[int]
+    released: ReleasedSchema
+    marginals: TokenMarginals
+    parts: dict[str, Mechanism]
+    public: tuple[str, ...]
+
+    @property
+    def num_units(self) -> int:
+        """Noisy number of units."""
+        return self.released.num_units
+
+
+def units_of(table: pa.Table, settings: PrivacySettings, source: NoiseSource) -> Units:
+    """Whose row each row is, bounded as the settings say.
+
+    Raises:
+        TableError: no rows, or no such entity column.
+    """
+    if not table.num_rows:
+        raise TableError("The table has no rows to learn from.")
+    if settings.entity is None:
+        return every_row(table.num_rows)
+    if settings.entity not in table.column_names:
+        raise TableError(
+            f"The table has no entity column {settings.entity!r}; it has "
+            f"{', '.join(map(repr, table.column_names))}."
+        )
+    return by_entity(table.column(settings.entity), settings.rows_per_entity, source)
+
+
+def gather(
+    table: pa.Table,
+    schema: TableSchema | None,
+    units: Units,
+    settings: PrivacySettings,
+    allotment: Allotment,
+    source: NoiseSource,
+    *,
+    target: str | None,
+    drop_text: bool,
+) -> PrivateStatistics:
+    """Release schema and token counts, and encode the rows.
+
+    Raises:
+        SchemaError: free text in the schema, combinations that only the data hold, an unknown
+            target, or nothing that could be released.
+    """
+    typed = schema is not None
+    declared = _without_entity(schema or blank_schema(table), settings.entity)
+    _refuse_reading(declared, target, drop_text)
+    rows = table.select(list(declared.names)).take(pa.array(units.rows))
+    budget = MetadataBudget(
+        noise_multiplier=allotment.metadata_noise, key_delta=allotment.key_delta
+    )
+    released = release_schema(
+        rows, declared, units, budget, source, kinds_known=typed, target=target
+    )
+    if target in released.left_out:
+        raise SchemaError(
+            f"Nothing of the target {target!r} could be released under this budget.",
+            hint="Declare its values in the schema, or raise epsilon.",
+        )
+    # No table is read here: combinations without a list were refused.
+    filled = with_combinations(rows.slice(0, 0), released.schema, floor=1)
+    language = RowLanguage(filled)
+    if not len(language.place_sizes):
+        raise SchemaError(
+            "No column is left to learn: too little is known of any of them.",
+            hint="Declare categories and bounds in the schema, or raise epsilon.",
+        )
+    codes = encode_leniently(rows, language, np.arange(rows.num_rows))
+    flat = _low_digits(language)
+    codes[:, sorted(flat)] = SKIPPED
+    parts = dict(released.mechanisms)
+    marginals = _counted(codes, language, flat, released, allotment, units, source, target, parts)
+    return PrivateStatistics(
+        language=language,
+        codes=codes,
+        units=units,
+        flat=flat,
+        released=released,
+        marginals=marginals,
+        parts=parts,
+        public=_public(released, kinds_declared=typed),
+    )
+
+
+def _counted(
+    codes: Tokens,
+    language: RowLanguage,
+    flat: frozenset[int],
+    released: ReleasedSchema,
+    allotment: Allotment,
+    units: Units,
+    source: NoiseSource,
+    target: str | None,
+    parts: dict[str, Mechanism],
+) -> TokenMarginals:
+    root = None if target is None else language.schema.names.index(target)
+    has_pairs = root is not None and num_beside(language) > 0
+    alone_share = ALONE_SHARE if has_pairs else 1.0
+
+    def counts(share: float, histograms: int) -> NoisyCounts:
+        return NoisyCounts(
+            num_histograms=histograms,
+            noise_multiplier=allotment.counts_noise / share**0.5,
+            most_rows=units.most_rows,
+            source=source,
+        )
+
+    alone = counts(alone_share, num_learned(language, flat))
+    parts["counts of tokens"] = alone.mechanism
+    marginals = measure_alone(codes, language, flat, alone)
+    if root is None or not has_pairs:
+        return marginals
+    beside = counts(1 - alone_share, num_beside(language))
+    parts["counts of tokens beside the target"] = beside.mechanism
+    return measure_beside(marginals, codes, root, released.num_rows, beside)
+
+
+def _without_entity(schema: TableSchema, entity: str | None) -> TableSchema:
+    """The schema less the entity column, unless it is declared an identifier to re-invent."""
+    if entity is None or entity not in schema.names:
+        return schema
+    if isinstance(schema.column(entity), IdentifierColumn):
+        return schema
+    return schema.without([entity])
+
+
+def _refuse_reading(schema: TableSchema, target: str | None, drop_text: bool) -> None:
+    if target is not None:
+        schema.column(target)
+    text = [c.name for c in schema.columns if isinstance(c, TextColumn)]
+    if text and not drop_text:
+        raise SchemaError(
+            f"Free text in {', '.join(map(repr, text))}: the compact model learns typed columns.",
+            hint="Leave the text out with drop_text (--drop-text).",
+        )
+    for constraint in schema.constraints:
+        if isinstance(constraint, FixedCombinations) and not constraint.combinations:
+            raise SchemaError(
+                f"Fixed combinations of {', '.join(constraint.columns)} would be read from the "
+                "table, which differential privacy does not allow.",
+                hint="List the combinations in the schema.",
+            )
+
+
+def _low_digits(language: RowLanguage) -> frozenset[int]:
+    """Every digit place but the leading one, which has up to 256 tokens: the rest is noise here."""
+    flat: set[int] = set()
+    for index, code in enumerate(language.codes):
+        if isinstance(code, NumberCode):
+            flat |= set(language.places(index)[1:])
+    return frozenset(flat)
+
+
+def _public(released: ReleasedSchema, *, kinds_declared: bool) -> tuple[str, ...]:
+    said = ["the names of the columns", "the table's number of units to the power of ten (delta)"]
+    said.append(
+        "the kinds of the columns, in the schema file"
+        if kinds_declared
+        else "the Arrow types of the columns as they were read"
+    )
+    if released.declared and kinds_declared:
+        said.append(f"values and bounds of {', '.join(released.declared)}, in the schema file")
+    return tuple(said)

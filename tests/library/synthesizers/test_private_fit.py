@@ -1,0 +1,166 @@
+import json
+
+import numpy as np
+import pyarrow as pa
+import pytest
+import torch
+
+from llmsynth import Synthesizer
+from llmsynth.errors import PrivacyError, SchemaError, SettingsError
+from llmsynth.privacy import accounting
+from llmsynth.privacy.accounting import Mechanism, claimed_epsilon
+from llmsynth.privacy.ledger import KEY
+from llmsynth.schema.columns import CategoryColumn, NumberColumn
+from llmsynth.schema.constraints import FixedCombinations
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers import private_learning
+
+LOW, HIGH = 103.173, 98_765.413
+
+
+@pytest.fixture(autouse=True)
+def few_steps(monkeypatch):
+    """Small sizes: what is tested here does not depend on how well the model learns."""
+    sizes = private_learning.PrivateSizes(
+        hidden_size=16, num_layers=1, steps=4, expected_units=200.0
+    )
+    monkeypatch.setattr(private_learning, "private_sizes", lambda num_units: sizes)
+    monkeypatch.setattr(private_learning, "_FORMAT_EPOCHS", 0.2)
+
+
+@pytest.fixture(scope="module")
+def table() -> pa.Table:
+    """3,000 rows with 50 planted secrets, one a row, and extremes of one row each."""
+    rng = np.random.default_rng(0)
+    n = 3000
+    city = np.array(rng.choice(["Rome", "Oslo", "Lima"], n), dtype=object)
+    city[:50] = [f"zq-secret-{i:03d}-xw" for i in range(50)]
+    pay = np.round(rng.uniform(2000, 60_000, n), 3)
+    pay[60], pay[61] = LOW, HIGH
+    day = np.array("2015-03-07", dtype="M8[D]") + rng.integers(0, 1500, n)
+    day[62], day[63] = np.datetime64("2011-02-13"), np.datetime64("2023-10-29")
+    return pa.table(
+        {
+            "city": pa.array(city.tolist()),
+            "pay": pa.array(pay),
+            "day": pa.array(day),
+            "rich": pa.array(np.where(pay > 30_000, "yes", "no").tolist()),
+        }
+    )
+
+
+def fitted(table, folder=None, **changes):
+    given = {"epsilon": 4.0, "target": "rich", "insecure_seed": 1, **changes}
+    return Synthesizer(**given).fit(table, checkpoint_dir=folder)
+
+
+def head(synthesizer):
+    return synthesizer.learner_.model.head
+
+
+def test_no_file_of_the_bundle_holds_a_secret_an_extreme_or_a_hash(table, tmp_path):
+    synthesizer = fitted(table, tmp_path / "out")
+    synthesizer.save(tmp_path / "out")
+    secrets = [f"zq-secret-{i:03d}-xw" for i in range(50)]
+    extremes = [str(LOW), str(HIGH), "2011-02-13", "2023-10-29", "103173", "98765413"]
+    files = [path for path in (tmp_path / "out").iterdir() if path.is_file()]
+    assert {"model.safetensors", "provenance.json", "schema.json"} <= {path.name for path in files}
+    for path in files:
+        content = path.read_bytes()
+        for text in (*secrets, *extremes, "sha256"):
+            assert text.encode() not in content, (path.name, text)
+    rows = synthesizer.sample(500, seed=1).table
+    assert not set(rows.column("city").to_pylist()) & set(secrets)
+    assert rows.column_names == ["city", "pay", "day", "rich"]
+
+
+def test_the_ledger_in_the_bundle_adds_up(table, tmp_path):
+    synthesizer = fitted(table)
+    synthesizer.save(tmp_path)
+    ledger = json.loads((tmp_path / "provenance.json").read_text())[KEY]
+    parts = [
+        Mechanism(
+            noise_multiplier=part["noise_multiplier"],
+            sampling_rate=part["sampling_rate"],
+            count=part["repetitions"],
+        )
+        for part in ledger["parts"]
+    ]
+    delta = ledger["spent"]["delta"] - ledger["delta_of_thresholding"]
+    assert claimed_epsilon(parts, delta) == pytest.approx(ledger["spent"]["epsilon"], abs=1e-3)
+    assert 3.9 < ledger["spent"]["epsilon"] <= 4.0
+    assert ledger["spent"]["delta"] == 1e-5
+    assert parts[-1].count == ledger["steps_planned"] == 4
+    assert ledger["insecure_seed"] is True
+    assert "evaluation reports" in " ".join(ledger["not_covered"])
+    assert Synthesizer.load(tmp_path).provenance_[KEY] == ledger
+
+
+def test_noise_is_secure_unless_a_seed_is_named_so_two_fits_differ(table):
+    first, second = fitted(table, insecure_seed=None), fitted(table, insecure_seed=None)
+    assert first.provenance_[KEY]["insecure_seed"] is False
+    assert not torch.equal(head(first), head(second))
+    assert torch.equal(head(fitted(table, insecure_seed=7)), head(fitted(table, insecure_seed=7)))
+
+
+def test_accountants_that_disagree_stop_the_fit_before_it_trains(table, monkeypatch):
+    monkeypatch.setattr(accounting, "_prv_epsilon", lambda mechanisms, delta: 9.0)
+    with pytest.raises(PrivacyError, match="disagree"):
+        fitted(table)
+
+
+def test_a_fit_that_crashed_is_told_by_the_next_ledger(table, tmp_path, monkeypatch):
+    with monkeypatch.context() as broken:
+        broken.setattr(private_learning.PrivateTrainer, "run", lambda self: 1 / 0)
+        with pytest.raises(ZeroDivisionError):
+            fitted(table, tmp_path)
+    (attempt,) = fitted(table, tmp_path).provenance_[KEY]["earlier_attempts_in_this_folder"]
+    assert attempt["epsilon"] == 4.0
+    assert attempt["finished"] is False
+
+
+def test_an_entity_is_one_unit_and_its_column_is_not_learned(table):
+    people = pa.array([f"p{i // 3}" for i in range(table.num_rows)])
+    synthesizer = fitted(table.append_column("person", people), entity="person", rows_per_entity=2)
+    ledger = synthesizer.provenance_[KEY]
+    assert ledger["unit"]["is"] == "entity"
+    assert ledger["unit"]["rows_per_unit"] == 2
+    assert "person" not in synthesizer.schema_.names
+
+
+def test_declared_values_are_kept_and_cells_outside_them_are_never_refused(table):
+    schema = TableSchema(
+        columns=(
+            CategoryColumn(name="city", categories=("Oslo", "Paris")),
+            NumberColumn(name="pay", storage="double", scale=0, minimum="0", maximum="50000"),
+            CategoryColumn(name="rich", categories=("no", "yes")),
+        )
+    )
+    synthesizer = fitted(table.select(["city", "pay", "rich"]), schema=schema)
+    assert synthesizer.schema_.column("city") == schema.column("city")
+    pay = synthesizer.sample(200, seed=1).table.column("pay").to_numpy()
+    assert pay.min() >= 0
+    assert pay.max() <= 50_000
+
+
+def test_combinations_that_only_the_table_holds_are_refused(table):
+    schema = TableSchema(
+        columns=(CategoryColumn(name="city"), CategoryColumn(name="rich")),
+        constraints=(FixedCombinations(columns=("city", "rich")),),
+    )
+    with pytest.raises(SchemaError, match="would be read from the table"):
+        fitted(table.select(["city", "rich"]), schema=schema)
+
+
+@pytest.mark.parametrize("wrong", [{"max_epochs": 3.0}, {"max_minutes": 1.0}])
+def test_budgets_that_depend_on_the_run_are_refused(table, wrong):
+    with pytest.raises(SettingsError, match="fixed beforehand"):
+        fitted(table, **wrong)
+
+
+@pytest.mark.parametrize(
+    "wrong", [{"epsilon": None, "delta": 1e-6}, {"epsilon": None, "entity": "city"}]
+)
+def test_privacy_settings_without_epsilon_are_refused(wrong):
+    with pytest.raises(SettingsError, match="epsilon"):
+        Synthesizer(**wrong)
