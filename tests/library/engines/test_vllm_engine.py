@@ -8,9 +8,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 import pytest
+import torch
 from tokenizers import Tokenizer, models
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
+from llmsynth import demo_tables
+from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.adapter import Adapter
 from llmsynth.engines.engine import FinishedRow, RowEngine, RowRequest, SamplingSettings
@@ -19,6 +22,9 @@ from llmsynth.engines.stop_reason import StopReason
 from llmsynth.engines.vllm_engine import VllmEngine
 from llmsynth.engines.vllm_settings import VllmSettings
 from llmsynth.errors import EngineError, SettingsError
+from llmsynth.models.compact import CompactModel, CompactShape
+from llmsynth.models.servable_compact import write_servable
+from llmsynth.schema import infer_schema
 
 # vLLM and what it imports warn of their own affairs.
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("vllm_here")]
@@ -218,3 +224,31 @@ def test_a_compiled_vocabulary_is_served(
         engine.close()
     with pytest.raises(EngineError, match="closed"):
         next(engine.rows(wanted(1)))
+
+
+def test_a_compact_model_is_served(vllm_here: None, tmp_path: Path) -> None:
+    language = RowLanguage(infer_schema(demo_tables.load("adult")))
+    torch.manual_seed(0)
+    sizes = tuple(int(size) for size in language.place_sizes)
+    model = CompactModel(CompactShape(place_sizes=sizes, hidden_size=64, num_layers=2))
+    torch.nn.init.normal_(model.head)
+    order = range(len(language.codes))
+    served = write_servable(model, language, tmp_path, order=order)
+    settings = VllmSettings(model=tmp_path, cache_bytes=64 << 20, max_adapters=0)
+    from vllm import LLM, SamplingParams
+    from vllm.sampling_params import StructuredOutputsParams
+
+    llm = LLM(**settings.engine_arguments(has_gpu=False))
+    structure = StructuredOutputsParams(regex=served.pattern)
+    asked = [
+        SamplingParams(seed=n, max_tokens=64, structured_outputs=structure, detokenize=False)
+        for n in range(40)
+    ]
+    prompts = [{"prompt_token_ids": [served.begin_token]}] * len(asked)
+    outputs = [out.outputs[0] for out in llm.generate(prompts, asked, use_tqdm=False)]
+    llm.llm_engine.engine_core.shutdown()
+    assert {out.finish_reason for out in outputs} == {"stop"}
+    table = language.decode(served.codes([list(out.token_ids) for out in outputs]))
+    rows = table.to_pylist()
+    assert all(language.parse(language.serialize(row)) == row for row in rows)
+    assert len({str(row) for row in rows}) > 20
