@@ -10,6 +10,7 @@ from numpy.typing import NDArray
 
 from llmsynth_eval.cells import coded_texts
 from llmsynth_eval.coded_table import CodedColumn, CodedTable, Codes
+from llmsynth_eval.scrambling import scrambled
 
 Hashes = NDArray[np.uint64]
 
@@ -26,7 +27,7 @@ def row_hashes(table: CodedTable, others: pd.DataFrame | None = None) -> Hashes:
     total = np.zeros(table.num_rows, dtype=np.uint64)
     for name, hashes in _column_hashes(table, others):
         salt = pd.util.hash_array(np.array([name], dtype=object))
-        total += _mixed(hashes ^ salt)
+        total += scrambled(hashes ^ salt)
     return total
 
 
@@ -55,10 +56,3 @@ def _text_hashes(words: NDArray[np.object_]) -> Hashes:
     marked = ["" if word is None else f"={word}" for word in words]
     hashes: Hashes = pd.util.hash_array(np.array(marked, dtype=object))
     return hashes
-
-
-def _mixed(hashes: Hashes) -> Hashes:
-    """The finaliser of SplitMix64, so that sums of cells that differ little differ much."""
-    out = (hashes ^ (hashes >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    out = (out ^ (out >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return out ^ (out >> np.uint64(31))

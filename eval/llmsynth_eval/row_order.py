@@ -8,6 +8,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmsynth_eval.coded_table import CodedTable, Codes
+from llmsynth_eval.scrambling import scrambled
 
 NUM_BLOCKS = 20
 
@@ -19,8 +20,8 @@ def row_hashes(table: CodedTable, *, seed: int) -> NDArray[np.uint64]:
         salt = blake2b(f"{seed}:{column.name}".encode(), digest_size=8).digest()
         cells = np.ascontiguousarray(table.cells[:, number]) + 0.0
         cells[np.isnan(cells)] = np.nan  # there are many bit patterns of NaN
-        total += _mixed(cells.view(np.uint64) ^ np.uint64(int.from_bytes(salt, "little")))
-    return _mixed(total)
+        total += scrambled(cells.view(np.uint64) ^ np.uint64(int.from_bytes(salt, "little")))
+    return scrambled(total)
 
 
 def canonical_order(table: CodedTable, *, seed: int) -> Codes:
@@ -55,13 +56,3 @@ def by_name(table: CodedTable) -> CodedTable:
     """The table with its columns in order of their names."""
     order = sorted(range(len(table.columns)), key=lambda n: table.columns[n].name)
     return CodedTable(columns=tuple(table.columns[n] for n in order), cells=table.cells[:, order])
-
-
-def _mixed(words: NDArray[np.uint64]) -> NDArray[np.uint64]:
-    """Every bit of the result depends on every bit of the word.
-
-    Source: the finalizer of SplitMix64, Steele, Lea and Flood (2014), OOPSLA, section 3.
-    """
-    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
-    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
-    return words ^ (words >> np.uint64(31))

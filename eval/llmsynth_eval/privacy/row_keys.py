@@ -8,28 +8,17 @@ import numpy as np
 from numpy.typing import NDArray
 
 from llmsynth_eval.coded_table import CodedTable, Codes
+from llmsynth_eval.scrambling import scrambled
 
 Keys = NDArray[np.uint64]
 
 _ODD = np.uint64(0x9E3779B97F4A7C15)
-_FIRST = np.uint64(0xBF58476D1CE4E5B9)
-_SECOND = np.uint64(0x94D049BB133111EB)
 _NAN = np.uint64(0x7FF8000000000000)
 
 
 def mix(values: Keys) -> Keys:
-    """Scramble 64-bit words one to one.
-
-    Source: G. Steele, D. Lea and C. Flood (2014), Fast splittable pseudorandom number
-    generators, OOPSLA (the finaliser of SplitMix64).
-    """
-    out = values + _ODD
-    out ^= out >> np.uint64(30)
-    out *= _FIRST
-    out ^= out >> np.uint64(27)
-    out *= _SECOND
-    out ^= out >> np.uint64(31)
-    return out
+    """Scramble 64-bit words one to one, 0 among them."""
+    return scrambled(values + _ODD)
 
 
 def salt(*words: object) -> np.uint64:
