@@ -139,7 +139,9 @@ def test_time_is_bounded_over_all_batches(
     request = wanted(row_automaton, row_pattern, num_rows=4000, max_seconds=0.2)
     rows = list(engine.rows(request))
     assert len(rows) == 4000
-    assert {row.reason for row in rows} == {StopReason.FINISHED, StopReason.MAX_SECONDS}
+    # A busy machine may finish no row in that time; none can finish all of them.
+    assert StopReason.MAX_SECONDS in {row.reason for row in rows}
+    assert {row.reason for row in rows} <= {StopReason.FINISHED, StopReason.MAX_SECONDS}
     assert time.monotonic() - started < 60
 
 

@@ -182,7 +182,9 @@ def test_bounds_end_rows_and_say_why(engine: VllmEngine, wanted: Wanted) -> None
     assert all(len(row.token_ids) == 3 for row in cut)
     late = in_order(engine, wanted(5000, max_seconds=0.3))
     assert len(late) == 5000
-    assert {row.reason for row in late} == {StopReason.FINISHED, StopReason.MAX_SECONDS}
+    # A busy machine may finish no row in that time; none can finish all of them.
+    assert StopReason.MAX_SECONDS in {row.reason for row in late}
+    assert {row.reason for row in late} <= {StopReason.FINISHED, StopReason.MAX_SECONDS}
     long_prompt = wanted(5, prompt=[0] * 250)
     assert {row.reason for row in in_order(engine, long_prompt)} == {StopReason.CONTEXT_LENGTH}
     with pytest.raises(SettingsError, match="256 positions"):
