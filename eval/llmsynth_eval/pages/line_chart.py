@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from html import escape
 
 from llmsynth_eval.details import Curve, Line
@@ -11,7 +12,9 @@ from llmsynth_eval.pages.svg import label, svg
 
 WIDTH, HEIGHT = 380, 260
 LEFT, RIGHT, TOP, BOTTOM = 48, 12, 10, 40
-NUM_STYLES = 6
+NUM_STYLES = 5
+REFERENCES = ("chance", "equal", "guessing", "perfect")
+"""Names of lines that are not measured but show where others should lie."""
 TICKS = 4
 
 
@@ -33,7 +36,10 @@ def line_chart(curve: Curve) -> str:
             label(x_axis.place(tick), HEIGHT - BOTTOM + 14, _number(tick), anchor="middle")
             for tick in x_axis.ticks
         ),
-        *(_path(line, number, x_axis, y_axis) for number, line in enumerate(drawable)),
+        *(
+            _path(line, style, x_axis, y_axis)
+            for line, style in zip(drawable, _styles(drawable), strict=True)
+        ),
         label((LEFT + WIDTH - RIGHT) / 2, HEIGHT - 8, curve.x_label, anchor="middle"),
     ]
     middle = (TOP + HEIGHT - BOTTOM) / 2
@@ -46,11 +52,11 @@ def line_chart(curve: Curve) -> str:
 
 def legend(curve: Curve) -> str:
     """The names of the lines, each beside a piece of it."""
-    names = [line.name for line in curve.lines if line.x]
+    drawable = [line for line in curve.lines if line.x]
     keys = "".join(
         f'<span><svg class="key" viewBox="0 0 26 8" aria-hidden="true">'
-        f'<path class="line s{number % NUM_STYLES}" d="M0 4H26"/></svg>{escape(name)}</span>'
-        for number, name in enumerate(names)
+        f'<path class="line {style}" d="M0 4H26"/></svg>{escape(line.name)}</span>'
+        for line, style in zip(drawable, _styles(drawable), strict=True)
     )
     return f'<p class="legend">{keys}</p>'
 
@@ -94,16 +100,25 @@ class _Axis:
         return self._start + self._length * (value - self._low) / self._span
 
 
+def _styles(lines: Sequence[Line]) -> list[str]:
+    """A class for each line: measured ones in turn, so that the first has the strongest."""
+    measured = [line.name for line in lines if line.name not in REFERENCES]
+    return [
+        "reference" if line.name in REFERENCES else f"s{measured.index(line.name) % NUM_STYLES}"
+        for line in lines
+    ]
+
+
 def _round_step(rough: float) -> float:
     power = 10.0 ** math.floor(math.log10(rough))
     return next(power * step for step in (1, 2, 2.5, 5, 10) if power * step >= rough * 0.999)
 
 
-def _path(line: Line, number: int, x_axis: _Axis, y_axis: _Axis) -> str:
+def _path(line: Line, style: str, x_axis: _Axis, y_axis: _Axis) -> str:
     points = " ".join(
         f"{x_axis.place(x):.1f},{y_axis.place(y):.1f}" for x, y in zip(line.x, line.y, strict=True)
     )
-    return f'<polyline class="line s{number % NUM_STYLES}" points="{points}"/>'
+    return f'<polyline class="line {style}" points="{points}"/>'
 
 
 def _mark(side: str, axis: _Axis, value: float, low: float, high: float, y: float) -> str:

@@ -18,7 +18,7 @@ from llmsynth_eval.report import Evaluation
 from llmsynth_eval.text_table import interval_text, number_text
 
 HEADINGS = ("Figure", "Synthetic", "95% interval", "Floor")
-PLAIN_HEADINGS = '<th class="plain">Beside it</th><th class="plain">Means</th>'
+PLAIN_HEADINGS = '<th class="plain">Beside it</th>'
 MANY_COLUMNS = 24
 MAX_PAIRS = 200
 MAX_TABLE_ROWS = 500
@@ -74,7 +74,7 @@ def _figures(evaluation: Evaluation, key: str) -> str:
             head = "".join(f"<th>{words}</th>" for words in HEADINGS) + PLAIN_HEADINGS
             parts.append(
                 f"<h3>{escape(question)}</h3>"
-                f'<table class="figures sortable"><thead><tr>{head}</tr></thead>'
+                f'<table class="measures sortable"><thead><tr>{head}</tr></thead>'
                 f"<tbody>{rows}</tbody></table>"
             )
     return "".join(parts)
@@ -88,12 +88,12 @@ def _figure_row(figure: Figure) -> str:
     value = "" if figure.value is None else f' data-v="{figure.value}"'
     floor = "" if figure.floor is None else f' data-v="{figure.floor}"'
     return (
-        f"<tr><td><b>{escape(figure.title)}</b></td>"
+        f"<tr><td><b>{escape(figure.title)}</b>"
+        f'<span class="meaning">{escape(figure.meaning)}</span></td>'
         f'<td class="n v"{value}>{number_text(figure.value)}</td>'
         f'<td class="n" data-label="95% interval">{interval_text(figure.interval)}</td>'
         f'<td class="n" data-label="floor"{floor}>{number_text(figure.floor)}</td>'
-        f'<td class="w">{whisker(figure)}</td>'
-        f'<td class="meaning">{escape(figure.meaning)}</td></tr>'
+        f'<td class="w">{whisker(figure)}</td></tr>'
     )
 
 
@@ -135,9 +135,9 @@ def _detail(table: DetailTable) -> str:
     more = len(table.rows) - MAX_TABLE_ROWS
     rest = f" The first {MAX_TABLE_ROWS}; {more:,} more are in report.json." if more > 0 else ""
     return (
-        f"<h3>{escape(table.title)}</h3>"
+        f"<details><summary>{escape(table.title)}</summary>"
         f'<p class="lead">{escape(table.meaning)}{rest}</p>'
-        f"{_sortable(table.columns, table.rows[:MAX_TABLE_ROWS])}"
+        f"{_sortable(table.columns, table.rows[:MAX_TABLE_ROWS])}</details>"
     )
 
 
