@@ -20,7 +20,7 @@ from transformers import (
 from llmsynth.errors import MissingExtraError, ModelError
 from llmsynth.models.model_folder import check_folder, fingerprint
 from llmsynth.models.model_names import PACKAGED, cached_path, is_hub_id
-from llmsynth.models.model_pull import HUB_FILES
+from llmsynth.models.model_pull import HUB_FILES, without_progress_bars
 
 if TYPE_CHECKING:
     from transformers import PreTrainedModel
@@ -92,13 +92,15 @@ def load_pretrained(
     folder = locate(name)
     try:
         tokenizer = AutoTokenizer.from_pretrained(folder)
-        if four_bit:
-            model = AutoModelForCausalLM.from_pretrained(
-                folder, dtype=dtype, quantization_config=_four_bit(dtype), device_map={"": device}
-            )
-        else:
-            model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
-            model.to(torch.device(device))  # type: ignore[arg-type]
+        with without_progress_bars():
+            if four_bit:
+                quantized = _four_bit(dtype)
+                model = AutoModelForCausalLM.from_pretrained(
+                    folder, dtype=dtype, quantization_config=quantized, device_map={"": device}
+                )
+            else:
+                model = AutoModelForCausalLM.from_pretrained(folder, dtype=dtype)
+                model.to(torch.device(device))  # type: ignore[arg-type]
     except (OSError, ValueError, KeyError, RuntimeError) as error:
         raise ModelError(
             f"The model in {folder} cannot be loaded: {error}",

@@ -31,7 +31,8 @@ def target_place(prepared: Prepared, target: str | None) -> int | None:
     if target is None or len(prepared.codes) < _FEWEST_ROWS:
         return None
     places = prepared.language.places(prepared.language.schema.names.index(target))
-    if len(places) != 1 or len(prepared.language.schema.columns) < 2:
+    typed = [code for code in prepared.language.codes if code.place_sizes]
+    if len(places) != 1 or len(typed) < 2:
         return None
     used = prepared.codes[:, places.start]
     counts = np.unique(used[used >= 0], return_counts=True)[1]

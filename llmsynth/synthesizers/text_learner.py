@@ -75,7 +75,7 @@ class TextLearner:
         """Compile the row language for the tokenizer."""
         schema = self.language.schema
         names = [c.name for c in schema.columns if isinstance(c, IdentifierColumn)]
-        self._tokens = RowTokens(RowLanguage(schema.without(names)), self.tokenizer)
+        self.row_tokens = RowTokens(RowLanguage(schema.without(names)), self.tokenizer)
         self._guard = None if self.spans is None else CopyGuard(self.spans)
         self._writer: RowWriter | None = None
 
@@ -86,7 +86,7 @@ class TextLearner:
         the language model writes the other columns behind the text.
         """
         texts = [c.name for c in self.language.schema.columns if isinstance(c, TextColumn)]
-        written = self._tokens.language.schema.names
+        written = self.row_tokens.language.schema.names
         if self.compact is not None and not given.columns & set(texts):
             drawn = self.compact.run(given, settings, silent)
             source: Known = _Drawn(drawn, texts)
@@ -114,7 +114,7 @@ class TextLearner:
     def _fixed(self, given: Given) -> pa.Table:
         fixed = given_cells(self.language.schema, given)
         try:
-            self._tokens.cells(fixed)
+            self.row_tokens.cells(fixed)
         except InputError as error:
             raise ConditionError(error.message) from error
         return fixed
@@ -125,7 +125,7 @@ class TextLearner:
             if not self.settings.tuning.four_bit:
                 self.model.merge_adapter()
             engine = LocalEngine(self.model, batch_size=_BATCH_ROWS, guard=self._guard)
-            self._writer = RowWriter(engine, self._tokens, self.tokenizer)
+            self._writer = RowWriter(engine, self.row_tokens, self.tokenizer)
         return self._writer
 
     def save(

@@ -8,7 +8,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 
 import pyarrow as pa
-from datasets import Dataset, load_from_disk
+from datasets import Dataset
 
 from llmsynth.codec.row_tokens import CellTokens
 from llmsynth.errors import TrainingError
@@ -16,7 +16,7 @@ from llmsynth.schema.table_schema import TableSchema
 from llmsynth.training.row_orders import RowOrders
 from llmsynth.training.tuning_settings import TuningSettings
 
-_EXAMPLES, _FACTS, _SCHEMA = "examples", "run.json", "schema.json"
+_EXAMPLES, _FACTS, _SCHEMA = "examples.arrow", "run.json", "schema.json"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -71,7 +71,9 @@ def write_run(
     """
     folder.mkdir(parents=True, exist_ok=True)
     columns = {str(i): pa.array(cells[n], pa.list_(pa.int32())) for i, n in enumerate(schema.names)}
-    Dataset(pa.table(columns)).save_to_disk(str(folder / _EXAMPLES))
+    table = pa.table(columns)
+    with pa.ipc.new_stream(str(folder / _EXAMPLES), table.schema) as stream:
+        stream.write_table(table)
     (folder / _SCHEMA).write_text(schema.to_json(), encoding="utf-8")
     facts = {
         "base": base,
@@ -105,7 +107,7 @@ def read_run(folder: Path) -> TuningRun:
                 **{**settings, "target_modules": tuple(settings["target_modules"])}
             ),
             fingerprint=facts["fingerprint"],
-            examples=load_from_disk(str(folder / _EXAMPLES)),
+            examples=Dataset.from_file(str(folder / _EXAMPLES)),
         )
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise TrainingError(

@@ -180,3 +180,9 @@ def test_a_model_that_is_not_there_is_named_with_what_to_do(
 def test_settings_out_of_range_are_named(change: dict[str, object]) -> None:
     with pytest.raises(SettingsError, match=next(iter(change)).replace("path", "text_path")):
         TextSettings(**change)  # type: ignore[arg-type]
+
+
+def test_a_target_beside_nothing_but_text_is_learned(tiny_model: Path) -> None:
+    table = patients(210)[["job", "note"]]
+    synthesizer = small(tiny_model, target="job", max_minutes=0.05).fit(table)
+    assert set(synthesizer.sample(5).to_pandas()["job"]) <= {"baker", "clerk", "pilot"}
