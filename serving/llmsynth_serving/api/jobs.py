@@ -1,0 +1,124 @@
+"""Jobs over HTTP: order a fit, a sample or an evaluation, watch it, end it."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import AsyncIterator
+from dataclasses import asdict
+from typing import Annotated, Any
+
+from litestar import Controller, Request, get, post
+from litestar.datastructures import State
+from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
+from litestar.response import ServerSentEvent, ServerSentEventMessage
+
+from llmsynth_serving.accounts.authentication import requires
+from llmsynth_serving.api.documents import (
+    EvaluationOrder,
+    FitOrder,
+    JobDocument,
+    Listing,
+    SampleOrder,
+)
+from llmsynth_serving.database.records import Job
+from llmsynth_serving.objects import jobs
+from llmsynth_serving.objects.ownership import find, list_page
+from llmsynth_serving.service import Service
+
+Asked = Request[Any, Any, State]
+InState = Annotated[str | None, QueryParameter(name="state")]
+LOOK_SECONDS = 0.5
+LONGEST_WATCH_SECONDS = 3600.0
+"""A stream ends after so long; clients open it again."""
+
+
+class JobController(Controller):
+    """`/v1/jobs`."""
+
+    path = "/v1/jobs"
+    tags = ("jobs",)
+    guards = (requires("read"),)
+
+    @post("/fit", guards=[requires("write")], status_code=202, sync_to_thread=True)
+    def fit(self, request: Asked, data: JSONBody[FitOrder]) -> JobDocument:
+        """Fit a synthesizer to a table."""
+        service, caller = request.app.state.service, request.user
+        job = jobs.order_fit(
+            service, caller, table_id=data.table_id, name=data.name, settings=data.settings()
+        )
+        return JobDocument.of(job)
+
+    @post("/sample", guards=[requires("write")], status_code=202, sync_to_thread=True)
+    def sample(self, request: Asked, data: JSONBody[SampleOrder]) -> JobDocument:
+        """Draw rows from a synthesizer into a new table."""
+        job = jobs.order_sample(request.app.state.service, request.user, **asdict(data))
+        return JobDocument.of(job)
+
+    @post("/evaluate", guards=[requires("write")], status_code=202, sync_to_thread=True)
+    def evaluate(self, request: Asked, data: JSONBody[EvaluationOrder]) -> JobDocument:
+        """Judge a synthetic table against real ones."""
+        job = jobs.order_evaluation(request.app.state.service, request.user, **asdict(data))
+        return JobDocument.of(job)
+
+    @get(sync_to_thread=True)
+    def list_jobs(
+        self,
+        request: Asked,
+        cursor: FromQuery[str | None] = None,
+        limit: FromQuery[int] = 50,
+        in_state: InState = None,
+    ) -> Listing[JobDocument]:
+        """The project's jobs."""
+        project_id = request.user.project_id
+        with request.app.state.service.database.session() as session:
+            page = list_page(
+                session, Job, project_id=project_id, cursor=cursor, limit=limit, state=in_state
+            )
+        items = [JobDocument.of(record) for record in page.items]
+        return Listing(items=items, next_cursor=page.next_cursor)
+
+    @get("/{job_id:str}", sync_to_thread=True)
+    def show(self, request: Asked, job_id: FromPath[str]) -> JobDocument:
+        """One job."""
+        return _document(request.app.state.service, job_id, request.user.project_id)
+
+    @get("/{job_id:str}/events")
+    async def events(self, request: Asked, job_id: FromPath[str]) -> ServerSentEvent:
+        """The job's progress as server-sent events, until it ends."""
+        service, project_id = request.app.state.service, request.user.project_id
+        await asyncio.to_thread(_document, service, job_id, project_id)
+        return ServerSentEvent(_changes(service, job_id, project_id))
+
+    @post("/{job_id:str}/cancel", guards=[requires("write")], status_code=200, sync_to_thread=True)
+    def cancel(self, request: Asked, job_id: FromPath[str]) -> JobDocument:
+        """End a job, waiting or running."""
+        return JobDocument.of(jobs.cancel(request.app.state.service, request.user, job_id))
+
+    @post("/{job_id:str}/retry", guards=[requires("write")], status_code=202, sync_to_thread=True)
+    def retry(self, request: Asked, job_id: FromPath[str]) -> JobDocument:
+        """Order the work of a failed job again, as a new job."""
+        return JobDocument.of(jobs.retry(request.app.state.service, request.user, job_id))
+
+
+def _document(service: Service, job_id: str, project_id: str) -> JobDocument:
+    with service.database.session() as session:
+        return JobDocument.of(find(session, Job, job_id, project_id=project_id))
+
+
+async def _changes(
+    service: Service, job_id: str, project_id: str
+) -> AsyncIterator[ServerSentEventMessage]:
+    shown = ""
+    for _ in range(int(LONGEST_WATCH_SECONDS / LOOK_SECONDS)):
+        job = await asyncio.to_thread(_document, service, job_id, project_id)
+        now = {"state": job.state, "attempts": job.attempts, "progress": job.progress}
+        if job.finished_at is not None:
+            now |= {"result": job.result, "error": job.error}
+        text = json.dumps(now)
+        if text != shown:
+            shown = text
+            yield ServerSentEventMessage(data=text, event="job")
+        if job.finished_at is not None:
+            return
+        await asyncio.sleep(LOOK_SECONDS)
