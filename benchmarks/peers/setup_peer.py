@@ -40,14 +40,15 @@ def build(folder: Path, *, allows_cuda: bool) -> None:
     if not python.exists():
         venv.create(folder / ".venv", with_pip=True)
     pins = [line for line in (folder / "requirements.txt").read_text().split() if "==" in line]
-    torch = next(pin for pin in pins if pin.startswith("torch=="))
-    cuda = cuda_packages(python, torch)
-    if cuda and not allows_cuda:
-        raise SystemExit(
-            f"{torch} would bring {len(cuda)} CUDA packages ({cuda[0]}, ...). Let pip find a CPU "
-            "build (a wheel through PIP_FIND_LINKS), or accept them with --cuda."
-        )
-    install(python, torch)
+    torch = next((pin for pin in pins if pin.startswith("torch==")), None)
+    if torch is not None:
+        cuda = cuda_packages(python, torch)
+        if cuda and not allows_cuda:
+            raise SystemExit(
+                f"{torch} would bring {len(cuda)} CUDA packages ({cuda[0]}, ...). Let pip find a "
+                "CPU build (a wheel through PIP_FIND_LINKS), or accept them with --cuda."
+            )
+        install(python, torch)
     rest = tempfile.NamedTemporaryFile("w", suffix=".txt")  # noqa: SIM115 - closed below
     with rest:
         rest.write("\n".join(pin for pin in pins if pin != torch))
