@@ -20,7 +20,9 @@ from llmsynth.schema.columns import IdentifierColumn, TextColumn
 from llmsynth.schema.storage import arrow_type
 
 # As `json.dumps` writes them: one spelling for each character.
-_JSON_CHARACTER = r'(?:[^"\\\x00-\x1f]|\\["\\bfnrt]|\\u00(?:0[0-7bef]|1[0-9a-f]))'
+PLAIN_CHARACTER = r'[^"\\\x00-\x1f]'
+ESCAPED_CHARACTER = r'\\["\\bfnrt]|\\u00(?:0[0-7bef]|1[0-9a-f])'
+JSON_CHARACTER = f"(?:{PLAIN_CHARACTER}|{ESCAPED_CHARACTER})"
 
 
 class OpenTextCode(ColumnCode):
@@ -37,7 +39,7 @@ class OpenTextCode(ColumnCode):
         self.column: TextColumn | IdentifierColumn = column
         self._kind = arrow_type(column.storage)
         if isinstance(column, TextColumn):
-            self._body = f"{_JSON_CHARACTER}{{0,{column.maximum_length}}}"
+            self._body = f"{JSON_CHARACTER}{{0,{column.maximum_length}}}"
         else:
             self._body = "".join(atom.regex() for atom in read_pattern(column))
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 import subprocess
 import sys
 import time
@@ -13,13 +14,16 @@ from pathlib import Path
 import pytest
 from transformers import PreTrainedTokenizerFast
 
+from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.endpoint_settings import EndpointSettings
 from llmsynth.engines.engine import FinishedRow, RowRequest, SamplingSettings
 from llmsynth.engines.openai_endpoint import OpenAIEndpoint
-from llmsynth.engines.served_rows import row_seed, served_pattern
+from llmsynth.engines.served_rows import closed_row, row_seed, served_pattern
 from llmsynth.engines.stop_reason import StopReason
 from llmsynth.errors import EngineError, LlmsynthError, SettingsError
+from llmsynth.schema.columns import TextColumn
+from llmsynth.schema.table_schema import TableSchema
 
 ROW = "age=41; sex=Male; note=null\n"
 Wanted = Callable[..., RowRequest]
@@ -139,7 +143,7 @@ def test_a_server_that_ignores_the_structure_is_noticed(served: Served, wanted: 
     with served("ignores_structure") as engine:
         rows = list(engine.rows(wanted(3)))
     assert reasons(rows) == {"ENGINE_FAILED": 3}
-    assert "does not know `structured_outputs`" in rows[0].problem
+    assert "not know `structured_outputs`" in rows[0].problem
 
 
 def test_time_is_bounded(served: Served, wanted: Wanted) -> None:
@@ -196,3 +200,26 @@ def test_the_pattern_is_put_as_the_server_reads_it(
         settings=SamplingSettings(seed=1),
     )
     assert served_pattern(request) == r"a&b\\&[^\ud800-\udfffx]\["
+
+
+def test_a_text_is_put_without_its_bound_which_is_checked_afterwards(
+    bpe_tokenizer: PreTrainedTokenizerFast,
+) -> None:
+    schema = TableSchema(columns=(TextColumn(name="note", maximum_length=5),))
+    pattern = RowLanguage(schema).regex()
+    request = RowRequest(
+        automaton=TokenAutomaton.compile(pattern, bpe_tokenizer),
+        pattern=pattern,
+        prefix_ids=[[]],
+        prompt_ids=[0],
+        settings=SamplingSettings(seed=1),
+    )
+    served = re.compile(served_pattern(request))
+    short, long = 'note="a\\nb\\"c"\n', 'note="abcdef"\n'
+    assert served.fullmatch(short)
+    assert served.fullmatch(long)
+    assert not served.fullmatch('note="a"b"\n')
+    finished = StopReason.FINISHED
+    ends = [closed_row(request, 0, bpe_tokenizer.encode(text), finished) for text in (short, long)]
+    assert [row.reason for row in ends] == [finished, StopReason.ENGINE_FAILED]
+    assert "longer than its column allows" in ends[1].problem
