@@ -18,14 +18,18 @@ from llmsynth.synthesizers import private_learning
 LOW, HIGH = 103.173, 98_765.413
 
 
-@pytest.fixture(autouse=True)
-def few_steps(monkeypatch):
+@pytest.fixture(autouse=True, scope="module")
+def few_steps():
     """Small sizes: what is tested here does not depend on how well the model learns."""
     sizes = private_learning.PrivateSizes(
         hidden_size=16, num_layers=1, steps=4, expected_units=200.0
     )
-    monkeypatch.setattr(private_learning, "private_sizes", lambda num_units: sizes)
-    monkeypatch.setattr(private_learning, "_FORMAT_EPOCHS", 0.2)
+    with pytest.MonkeyPatch.context() as patched:
+        patched.setattr(private_learning, "private_sizes", lambda num_units: sizes)
+        patched.setattr(private_learning, "_FORMAT_EPOCHS", 0.2)
+        patched.setattr(private_learning, "_MOST_DRAWN", 500)
+        patched.setattr(private_learning, "_FEWEST_DRAWN", 500)
+        yield
 
 
 @pytest.fixture(scope="module")
@@ -54,16 +58,24 @@ def fitted(table, folder=None, **changes):
     return Synthesizer(**given).fit(table, checkpoint_dir=folder)
 
 
+@pytest.fixture(scope="module")
+def bundle(table, tmp_path_factory):
+    """A seeded fit of `table`, and the folder it was saved to."""
+    folder = tmp_path_factory.mktemp("bundle")
+    synthesizer = fitted(table, folder)
+    synthesizer.save(folder)
+    return synthesizer, folder
+
+
 def head(synthesizer):
     return synthesizer.learner_.model.head
 
 
-def test_no_file_of_the_bundle_holds_a_secret_an_extreme_or_a_hash(table, tmp_path):
-    synthesizer = fitted(table, tmp_path / "out")
-    synthesizer.save(tmp_path / "out")
+def test_no_file_of_the_bundle_holds_a_secret_an_extreme_or_a_hash(bundle):
+    synthesizer, folder = bundle
     secrets = [f"zq-secret-{i:03d}-xw" for i in range(50)]
     extremes = [str(LOW), str(HIGH), "2011-02-13", "2023-10-29", "103173", "98765413"]
-    files = [path for path in (tmp_path / "out").iterdir() if path.is_file()]
+    files = [path for path in folder.iterdir() if path.is_file()]
     assert {"model.safetensors", "provenance.json", "schema.json"} <= {path.name for path in files}
     for path in files:
         content = path.read_bytes()
@@ -74,10 +86,9 @@ def test_no_file_of_the_bundle_holds_a_secret_an_extreme_or_a_hash(table, tmp_pa
     assert rows.column_names == ["city", "pay", "day", "rich"]
 
 
-def test_the_ledger_in_the_bundle_adds_up(table, tmp_path):
-    synthesizer = fitted(table)
-    synthesizer.save(tmp_path)
-    ledger = json.loads((tmp_path / "provenance.json").read_text())[KEY]
+def test_the_ledger_in_the_bundle_adds_up(bundle):
+    _, folder = bundle
+    ledger = json.loads((folder / "provenance.json").read_text())[KEY]
     parts = [
         Mechanism(
             noise_multiplier=part["noise_multiplier"],
@@ -93,14 +104,15 @@ def test_the_ledger_in_the_bundle_adds_up(table, tmp_path):
     assert parts[-1].count == ledger["steps_planned"] == 4
     assert ledger["insecure_seed"] is True
     assert "evaluation reports" in " ".join(ledger["not_covered"])
-    assert Synthesizer.load(tmp_path).provenance_[KEY] == ledger
+    assert Synthesizer.load(folder).provenance_[KEY] == ledger
 
 
-def test_noise_is_secure_unless_a_seed_is_named_so_two_fits_differ(table):
-    first, second = fitted(table, insecure_seed=None), fitted(table, insecure_seed=None)
-    assert first.provenance_[KEY]["insecure_seed"] is False
-    assert not torch.equal(head(first), head(second))
-    assert torch.equal(head(fitted(table, insecure_seed=7)), head(fitted(table, insecure_seed=7)))
+def test_noise_is_repeatable_only_where_a_seed_is_named(bundle, table):
+    seeded, _ = bundle
+    assert torch.equal(head(seeded), head(fitted(table)))
+    secure = fitted(table, insecure_seed=None)
+    assert secure.provenance_[KEY]["insecure_seed"] is False
+    assert not torch.equal(head(seeded), head(secure))
 
 
 def test_accountants_that_disagree_stop_the_fit_before_it_trains(table, monkeypatch):
@@ -109,7 +121,9 @@ def test_accountants_that_disagree_stop_the_fit_before_it_trains(table, monkeypa
         fitted(table)
 
 
-def test_a_fit_that_crashed_is_told_by_the_next_ledger(table, tmp_path, monkeypatch):
+def test_fits_and_crashes_in_the_same_folder_are_told_by_the_next_ledger(
+    table, tmp_path, monkeypatch
+):
     with monkeypatch.context() as broken:
         broken.setattr(private_learning.PrivateTrainer, "run", lambda self: 1 / 0)
         with pytest.raises(ZeroDivisionError):
