@@ -7,6 +7,7 @@ averaged; the examples are mapped from disk and the order of everything follows 
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator, Sequence
 from contextlib import nullcontext
 
@@ -34,7 +35,9 @@ from llmsynth.training.schedule import Schedule
 _CHECKS = 5
 """How often the held-out loss is looked at in a full run, and a checkpoint written; once more
 before the first step, which tells how the base model does by itself."""
-_MOST_HELD_OUT = 128
+_MOST_HELD_OUT, _FEWEST_HELD_OUT = 128, 16
+_CHECK_SHARE = 0.02
+"""Most of a time budget that one check may take, unless it has the fewest rows already."""
 _WARM_UP_STEPS = 5
 _CLIP = 1.0
 """Largest norm of the gradient."""
@@ -84,6 +87,7 @@ class FineTuner:
         self._prepare()
         stopped = "schedule"
         try:
+            self._shorten_checks()
             if not self._state.position.history:
                 self._check()
             for rows in self._batches():
@@ -251,21 +255,38 @@ class FineTuner:
             ).logits[0]
         return functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
 
-    @torch.no_grad()
+    def _shorten_checks(self) -> None:
+        """Hold out so few rows that a check takes a small share of the time budget."""
+        budget = self._settings.max_minutes
+        if budget is None or len(self._held_out) <= _FEWEST_HELD_OUT:
+            return
+        started = time.perf_counter()
+        self._held_out_loss(self._held_out[:_FEWEST_HELD_OUT])
+        seconds = time.perf_counter() - started
+        affordable = int(_CHECK_SHARE * budget * 60 / max(seconds, 1e-9) * _FEWEST_HELD_OUT)
+        if self._accelerator.num_processes > 1:
+            counts = torch.tensor([affordable], device=self._accelerator.device)
+            affordable = int(self._accelerator.gather(counts).min())
+        self._held_out = self._held_out[: max(affordable, _FEWEST_HELD_OUT)]
+
     def _check(self) -> None:
         """Held-out loss, nats a row and a token, by every process alike; the best is kept."""
         if not self._held_out:
             self._state.keep_best()
             return
+        total, tokens = self._held_out_loss(self._held_out)
+        seconds = self._schedule.elapsed()
+        self._state.note(total / len(self._held_out), total / max(tokens, 1), seconds)
+
+    @torch.no_grad()
+    def _held_out_loss(self, numbers: Sequence[int]) -> tuple[float, int]:
         self.model.eval()
         total, tokens = 0.0, 0
-        rows = [self._row(number, epoch=-1) for number in self._held_out]
-        for part in self._parts(rows):
+        for part in self._parts([self._row(number, epoch=-1) for number in numbers]):
             batch = self._tensors(part)
             total += float(self._loss(batch))
             tokens += len(batch.targets)
-        seconds = self._schedule.elapsed()
-        self._state.note(total / len(rows), total / max(tokens, 1), seconds)
+        return total, tokens
 
     def _save(self) -> None:
         if self._accelerator.is_main_process:

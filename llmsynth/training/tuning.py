@@ -23,7 +23,7 @@ from llmsynth.training.loop import TrainingReport
 from llmsynth.training.lora import save_adapter
 from llmsynth.training.run_folder import TuningRun, read_run
 
-_TAIL = 12
+_TAIL = 60
 
 
 def tune(
@@ -90,8 +90,9 @@ def tune_in_processes(
             elif line.strip():
                 last = [*last, line.rstrip()][-_TAIL:]
     if process.returncode:
-        told = "\n".join(last)
-        raise TrainingError(f"Fine-tuning in {processes} processes failed:\n{told}")
+        named = [line for line in last if line.startswith("error: ")]
+        told = "\n".join(named[:1] or last)
+        raise TrainingError(f"Fine-tuning in {processes} processes failed: {told}")
     return read_report(run)
 
 

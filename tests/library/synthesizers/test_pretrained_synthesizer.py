@@ -147,7 +147,9 @@ def test_a_copy_of_the_base_model_travels_when_asked(tiny_model: Path, tmp_path:
 
 
 def test_a_table_of_text_alone_is_written_by_the_pretrained_model(tiny_model: Path) -> None:
-    sample = small(tiny_model).fit(patients(40)[["note"]]).sample(4)
+    synthesizer = small(tiny_model).fit(patients(80)[["note"]])
+    assert synthesizer.schema_.column("note").kind == "text"
+    sample = synthesizer.sample(4)
     assert sample.table.num_rows == 4
     assert sample.table.column_names == ["note"]
 
