@@ -9,26 +9,23 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Iterator, Sequence
-from contextlib import nullcontext
 
 import numpy as np
 import torch
 from accelerate import Accelerator
 from peft import PeftModel
-from torch import Tensor
-from torch.nn import functional
 
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.row_tokens import RowTokens, TokenizedRow
-from llmsynth.engines.memory_shortage import free_cached_memory, is_out_of_memory
-from llmsynth.errors import ModelError, OutOfMemoryError, TrainingError
+from llmsynth.errors import ModelError, TrainingError
 from llmsynth.models.pretrained import Pretrained
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.training.adapter_state import AdapterState
 from llmsynth.training.checkpoint import remove_checkpoint
 from llmsynth.training.loop import TrainingReport
 from llmsynth.training.lora import ChosenPlaces, learned_weights, with_adapter
-from llmsynth.training.row_batches import RowBatch, bucketed, micro_batches, packed, padded
+from llmsynth.training.row_batches import bucketed
+from llmsynth.training.row_reading import RowReading
 from llmsynth.training.run_folder import TuningRun
 from llmsynth.training.schedule import Schedule
 
@@ -72,9 +69,17 @@ class FineTuner:
                 f"{base.name} reads {base.context_length} at once.",
                 hint="Leave columns out, shorten their names, or use a model with more context.",
             )
-        self._chosen = ChosenPlaces(base.model)
+        places = ChosenPlaces(base.model)
         self.model: PeftModel = with_adapter(base.model, run.settings)
-        self._batch_tokens = run.settings.batch_tokens
+        self._reading = RowReading(
+            accelerator.prepare(self.model),
+            places,
+            accelerator,
+            padding=self._tokens.eos_token_id,
+            longest=self._room,
+            batch_tokens=run.settings.batch_tokens,
+            is_packed=run.settings.packed,
+        )
         self._split()
 
     def run(self) -> TrainingReport:
@@ -102,7 +107,7 @@ class FineTuner:
         if stopped == "schedule":
             self._check()
         self._state.load_best()
-        self._accelerator.unwrap_model(self._wrapped, keep_fp32_wrapper=False)
+        self._accelerator.unwrap_model(self._reading.model, keep_fp32_wrapper=False)
         self.model.eval()
         if stopped != "interrupted" and self._accelerator.is_main_process:
             remove_checkpoint(self._run.folder)
@@ -125,7 +130,6 @@ class FineTuner:
         optimizer = torch.optim.AdamW(
             weights.values(), lr=settings.learning_rate, weight_decay=0.0, betas=(0.9, 0.99)
         )
-        self._wrapped = self._accelerator.prepare(self.model)
         self._state = AdapterState(weights, optimizer, self._run.fingerprint)
         self._state.resume(self._run.folder)
         self._share = 0.0
@@ -171,7 +175,7 @@ class FineTuner:
         self.model.train()
         if self._settings.dropout:
             torch.manual_seed(self._settings.seed * 1_000_003 + position.step)
-        loss, tokens = self._gradients(rows)
+        loss, tokens = self._reading.gradients(rows, self._state.clear)
         self._is_whole = False
         torch.nn.utils.clip_grad_norm_(self._state.weights.values(), _CLIP)
         factor = self._schedule.factor(position.step, self._share)
@@ -184,76 +188,6 @@ class FineTuner:
         rng = np.random.default_rng([self._settings.seed, epoch + 1, number])
         columns, context = self._run.orders.draw(rng)
         return self._tokens.row(columns, self._run.cells(number), context)
-
-    def _gradients(self, rows: Sequence[TokenizedRow]) -> tuple[float, int]:
-        """Gradients of the mean loss per learned token of all processes' rows.
-
-        Returns:
-            Summed loss in nats and number of learned tokens, of this process.
-        """
-        while True:
-            try:
-                return self._try_gradients(rows)
-            except (RuntimeError, MemoryError) as error:
-                if not is_out_of_memory(error):
-                    raise
-                self._state.clear()
-                self._halve(rows, error)
-
-    def _halve(self, rows: Sequence[TokenizedRow], error: BaseException) -> None:
-        smallest = max(min(len(row.token_ids), self._room) for row in rows)
-        if self._accelerator.num_processes > 1 or self._batch_tokens <= smallest:
-            raise OutOfMemoryError(
-                f"Reading {min(self._batch_tokens, self._room)} tokens at once does not fit the "
-                f"memory of {self._accelerator.device}: {str(error).splitlines()[0]}",
-                hint="Lower batch_tokens or max_tokens, load in four bits, or use a smaller model.",
-            ) from error
-        self._batch_tokens = max(self._batch_tokens // 2, smallest)
-        free_cached_memory()
-
-    def _try_gradients(self, rows: Sequence[TokenizedRow]) -> tuple[float, int]:
-        parts = [self._tensors(part) for part in self._parts(rows)]
-        tokens = sum(len(part.targets) for part in parts)
-        world = self._accelerator.num_processes
-        everyone = tokens
-        if world > 1:
-            counted = torch.tensor([tokens], device=self._accelerator.device)
-            everyone = int(self._accelerator.gather(counted).sum())
-        total = 0.0
-        for place, part in enumerate(parts):
-            is_last = place == len(parts) - 1
-            with nullcontext() if is_last else self._accelerator.no_sync(self._wrapped):
-                loss = self._loss(part)
-                # Gradients are averaged over processes: `world` makes that a sum.
-                self._accelerator.backward(loss * (world / max(everyone, 1)))
-            total += float(loss.detach())
-        if not math.isfinite(total):
-            raise TrainingError(
-                f"The loss became {total} at step {self._state.position.step}.",
-                hint="Lower the learning rate.",
-            )
-        return total, tokens
-
-    def _parts(self, rows: Sequence[TokenizedRow]) -> list[list[TokenizedRow]]:
-        return micro_batches(rows, self._batch_tokens, packed=self._settings.packed)
-
-    def _tensors(self, rows: Sequence[TokenizedRow]) -> RowBatch:
-        if self._settings.packed:
-            batch = packed(rows, self._room, self.model.dtype)
-        else:
-            batch = padded(rows, self._room, self._tokens.eos_token_id)
-        return batch.to(self._accelerator.device)
-
-    def _loss(self, batch: RowBatch) -> Tensor:
-        """Summed cross-entropy of the learned tokens, nats."""
-        with self._chosen.only(batch.predicts), self._accelerator.autocast():
-            logits = self._wrapped(
-                input_ids=batch.input_ids,
-                attention_mask=batch.attention_mask,
-                position_ids=batch.position_ids,
-                use_cache=False,
-            ).logits[0]
-        return functional.cross_entropy(logits.float(), batch.targets, reduction="sum")
 
     def _shorten_checks(self) -> None:
         """Hold out so few rows that a check takes a small share of the time budget."""
@@ -281,12 +215,7 @@ class FineTuner:
     @torch.no_grad()
     def _held_out_loss(self, numbers: Sequence[int]) -> tuple[float, int]:
         self.model.eval()
-        total, tokens = 0.0, 0
-        for part in self._parts([self._row(number, epoch=-1) for number in numbers]):
-            batch = self._tensors(part)
-            total += float(self._loss(batch))
-            tokens += len(batch.targets)
-        return total, tokens
+        return self._reading.loss([self._row(number, epoch=-1) for number in numbers])
 
     def _save(self) -> None:
         if self._accelerator.is_main_process:

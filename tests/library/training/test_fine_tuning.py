@@ -24,6 +24,7 @@ from llmsynth.schema import infer_schema
 from llmsynth.training.fine_tuning import FineTuner
 from llmsynth.training.lora import learned_weights
 from llmsynth.training.row_orders import RowOrders
+from llmsynth.training.row_reading import RowReading
 from llmsynth.training.run_folder import TuningRun, read_run, write_run
 from llmsynth.training.tuning import tune, tune_in_processes
 from llmsynth.training.tuning_settings import TuningSettings
@@ -180,28 +181,28 @@ def test_a_batch_that_does_not_fit_memory_is_halved_and_gives_the_same_gradients
     expected = tuner(run_in(tmp_path / "a", tiny_model, max_epochs=1), tiny_model)
     expected.run()
     short = tuner(run_in(tmp_path / "b", tiny_model, max_epochs=1), tiny_model)
-    loss = FineTuner._loss
+    loss = RowReading._loss
 
-    def limited(self: FineTuner, batch: object) -> torch.Tensor:
+    def limited(self: RowReading, batch: object) -> torch.Tensor:
         if batch.input_ids.numel() > 150:  # type: ignore[attr-defined]
             raise torch.OutOfMemoryError("out of memory")
         return loss(self, batch)  # type: ignore[arg-type]
 
-    monkeypatch.setattr(FineTuner, "_loss", limited)
+    monkeypatch.setattr(RowReading, "_loss", limited)
     monkeypatch.setattr(FineTuner, "_check", lambda self: self._state.note(1.0, 1.0, 0.0))
     expected_steps = expected._state.position.step
     report = short.run()
     assert report.steps == expected_steps
-    assert short._batch_tokens <= 200
+    assert short._reading.batch_tokens <= 200
 
 
 def test_a_row_that_does_not_fit_memory_by_itself_is_a_named_error(
     tmp_path: Path, tiny_model: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    def never(self: FineTuner, batch: object) -> torch.Tensor:
+    def never(self: RowReading, batch: object) -> torch.Tensor:
         raise torch.OutOfMemoryError("out of memory")
 
-    monkeypatch.setattr(FineTuner, "_loss", never)
+    monkeypatch.setattr(RowReading, "_loss", never)
     monkeypatch.setattr(FineTuner, "_check", lambda self: self._state.note(1.0, 1.0, 0.0))
     with pytest.raises(OutOfMemoryError, match="does not fit"):
         tuner(run_in(tmp_path, tiny_model), tiny_model).run()
