@@ -7,10 +7,12 @@ import pyarrow as pa
 import torch
 
 from llmsynth.codec.column_code import SKIPPED
+from llmsynth.codec.row_language import RowLanguage
 from llmsynth.engines.compact_sampler import CompactSampler
 from llmsynth.generation.conditions import Conditions
 from llmsynth.generation.generator import Generator, SamplingSettings
 from llmsynth.models.compact import CompactModel
+from llmsynth.schema.columns import TextColumn
 from llmsynth.synthesizers.preparation import Prepared, usual_order
 from llmsynth.training.distillation import Lessons
 from llmsynth.training.teacher import Teacher
@@ -66,7 +68,9 @@ def make_lessons(
     generator = Generator(sampler, usual_order(language, target), settings, Conditions(language))
     count = min(max(2 * len(labels), _FEWEST_LESSONS), _MOST_LESSONS)
     rows = pa.concat_tables(list(generator.chunks(count)))
-    codes = language.encode(rows)
+    texts = [column.name for column in language.schema.columns if isinstance(column, TextColumn)]
+    typed = RowLanguage(language.schema.without(texts))  # of the same places: texts have none
+    codes = typed.encode(rows.drop_columns(texts))
     codes[:, sorted(prepared.flat)] = SKIPPED
     return Lessons(
         codes=torch.from_numpy(codes).long(), answers=torch.from_numpy(teacher.probabilities(rows))

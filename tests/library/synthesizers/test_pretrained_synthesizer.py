@@ -184,7 +184,8 @@ def test_settings_out_of_range_are_named(change: dict[str, object]) -> None:
         TextSettings(**change)  # type: ignore[arg-type]
 
 
-def test_a_target_beside_nothing_but_text_is_learned(tiny_model: Path) -> None:
-    table = patients(210)[["job", "note"]]
+@pytest.mark.parametrize("typed", [["job"], ["job", "sex"]])
+def test_a_target_is_taught_beside_text(tiny_model: Path, typed: list[str]) -> None:
+    table = patients(210)[[*typed, "note"]]
     synthesizer = small(tiny_model, target="job", max_minutes=0.05).fit(table)
     assert set(synthesizer.sample(5).to_pandas()["job"]) <= {"baker", "clerk", "pilot"}
