@@ -46,7 +46,8 @@ class PrivateSizes:
     steps: int = 200
     expected_units: float = 2048.0
     clipping_norm: float = 1.0
-    learning_rate: float = 1e-3
+    learning_rate: float = 5e-3
+    """At epsilon 4 on half of Adult, 100 steps at 1e-3 gave a TSTR AUC of .884, at 5e-3 .896."""
 
 
 @dataclass(frozen=True, kw_only=True)
