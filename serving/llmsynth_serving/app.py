@@ -8,17 +8,27 @@ from contextlib import asynccontextmanager
 from litestar import Litestar
 from litestar.datastructures import State
 from litestar.middleware import DefineMiddleware
-from litestar.openapi import OpenAPIConfig
 
-import llmsynth
 from llmsynth_serving.accounts.authentication import KeyAuthentication
+from llmsynth_serving.api.audit import AuditController
+from llmsynth_serving.api.description import description
 from llmsynth_serving.api.health import HealthController
+from llmsynth_serving.api.idempotency import Idempotency
 from llmsynth_serving.api.jobs import JobController
+from llmsynth_serving.api.keys import KeyController
 from llmsynth_serving.api.problems import HANDLERS
+from llmsynth_serving.api.rate_limits import RateLimits
+from llmsynth_serving.api.reports import ReportController
+from llmsynth_serving.api.request_record import RequestIds, finish
+from llmsynth_serving.api.rows import RowController
+from llmsynth_serving.api.synthesizers import SynthesizerController
 from llmsynth_serving.api.tables import TableController
 from llmsynth_serving.queue.durable import prepare_queue
 from llmsynth_serving.service import Service
 from llmsynth_serving.settings import ServiceSettings
+
+LARGEST_DOCUMENT_BYTES = 16 << 20
+"""Of a request with a document; a table that is uploaded is streamed and has a limit of its own."""
 
 
 def create_app(settings: ServiceSettings) -> Litestar:
@@ -32,11 +42,27 @@ def create_app(settings: ServiceSettings) -> Litestar:
         service.close()
 
     return Litestar(
-        route_handlers=[TableController, JobController, HealthController],
-        middleware=[DefineMiddleware(KeyAuthentication)],
+        route_handlers=[
+            TableController,
+            SynthesizerController,
+            RowController,
+            JobController,
+            ReportController,
+            KeyController,
+            AuditController,
+            HealthController,
+        ],
+        middleware=[
+            RequestIds(),
+            DefineMiddleware(KeyAuthentication),
+            RateLimits(settings.requests_per_minute),
+            Idempotency(),
+        ],
+        before_send=[finish],
         exception_handlers=HANDLERS,  # type: ignore[arg-type]
-        openapi_config=OpenAPIConfig(title="llmsynth", version=llmsynth.__version__),
-        request_max_body_size=settings.max_upload_bytes + (1 << 20),
+        logging_config=None,  # `set_up_logs` is for whoever starts the process
+        openapi_config=description(),
+        request_max_body_size=LARGEST_DOCUMENT_BYTES,
         state=State({"service": service}),
         lifespan=[closing],
     )

@@ -7,6 +7,8 @@ from typing import Self
 
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.queue.backlog import Backlog
+from llmsynth_serving.queue.leases import count_leases
+from llmsynth_serving.rows.desk import RowDesk
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
 
@@ -19,6 +21,9 @@ class Service:
     database: Database
     storage: Storage
     backlog: Backlog
+    desk: RowDesk
+    leases: Database
+    """The queue's own database, where workers beat."""
 
     @classmethod
     def open(cls, settings: ServiceSettings) -> Self:
@@ -29,9 +34,17 @@ class Service:
             database=database,
             storage=Storage(settings.storage),
             backlog=Backlog(database, settings),
+            desk=RowDesk(settings),
+            leases=Database(settings.leases),
         )
+
+    def workers(self) -> int:
+        """Workers that hold a lease; one that died keeps it until another notices."""
+        return count_leases(self.leases)
 
     def close(self) -> None:
         """Give back all connections."""
+        self.desk.close()
         self.backlog.close()
+        self.leases.close()
         self.database.close()

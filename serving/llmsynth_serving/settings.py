@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from pathlib import Path
-from typing import Self
+from typing import Any, Self
 
 from llmsynth.errors import SettingsError
 
@@ -38,6 +38,8 @@ class ServiceSettings:
     max_table_columns: int = 2_000
     max_small_rows: int = 1_000
     """Most rows that `POST /v1/rows` answers at once."""
+    small_rows_seconds: float = 0.9
+    """How long it waits for them before it makes a job of the request."""
     requests_per_minute: int = 1_200
     """Rate limit of one key."""
     secure_cookies: bool = False
@@ -60,6 +62,7 @@ class ServiceSettings:
             "max_table_columns": self.max_table_columns > 0,
             "requests_per_minute": self.requests_per_minute > 0,
             "lease_seconds": self.lease_seconds > 2 * self.beat_seconds > 0,
+            "small_rows_seconds": self.small_rows_seconds > 0,
             "poll_seconds": self.poll_seconds > 0,
             "cpu_jobs": self.cpu_jobs >= 1,
             "job_retention_days": self.job_retention_days > 0,
@@ -84,6 +87,11 @@ class ServiceSettings:
         return f"sqlite:///{(self.home / 'queue.db').resolve()}"
 
     @property
+    def leases(self) -> str:
+        """SQLAlchemy address of the queue's database, where workers beat."""
+        return self.queue.replace("postgresql://", "postgresql+psycopg://", 1)
+
+    @property
     def storage(self) -> str:
         """fsspec address of the files."""
         return self.storage_url or f"file://{(self.home / 'files').resolve()}"
@@ -92,6 +100,10 @@ class ServiceSettings:
     def work_folder(self) -> Path:
         """Where running jobs keep their checkpoints."""
         return Path(self.work_path) if self.work_path else (self.home / "work").resolve()
+
+    def changed(self, **values: Any) -> Self:
+        """These settings with some of them replaced."""
+        return replace(self, **values)
 
     def to_environment(self) -> dict[str, str]:
         """The variables that make `from_environment` give these settings."""

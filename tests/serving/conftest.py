@@ -14,10 +14,16 @@ from typing import Any
 import pyarrow as pa
 import pyarrow.parquet as pq
 import pytest
-from llmsynth_serving.database.records import Job, Project, Record, Synthesizer, Table
+from litestar.testing import TestClient
+from llmsynth_serving.accounts.keys import SCOPES, create_key
+from llmsynth_serving.app import create_app
+from llmsynth_serving.database.records import Job, Project, Report, Synthesizer, Table
 from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.database.upgrade import upgrade
+from llmsynth_serving.installation import migrate
 from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.durable import prepare_queue
+from llmsynth_serving.service import Service
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
 
@@ -101,7 +107,7 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
     )
     prepare_queue(settings.queue)
     database = Database(settings.database)
-    Record.metadata.create_all(database.engine)
+    upgrade(database)
     with database.session() as session:
         session.add(Project(id="p1", name="one"))
     place = Workplace(settings, database, Storage(settings.storage), Backlog(database, settings))
@@ -113,3 +119,57 @@ def workplace(tmp_path: Path) -> Iterator[Workplace]:
         worker.wait(timeout=20)
     place.backlog.close()
     database.close()
+
+
+@dataclass(frozen=True)
+class Office:
+    """The API in this process without workers: two projects, a key of each scope in both."""
+
+    client: TestClient
+    service: Service
+    keys: dict[tuple[str, str], str]
+
+    def headers(self, project: str = "p1", scope: str = "admin") -> dict[str, str]:
+        return {"Authorization": f"Bearer {self.keys[project, scope]}"}
+
+    def upload(self, data: bytes, **query: str) -> Any:
+        params = {"name": "people", **query}
+        headers = self.headers(scope="write")
+        return self.client.post("/v1/tables", params=params, content=data, headers=headers)
+
+    def add_synthesizer(self, **values: Any) -> Synthesizer:
+        return self._added(Synthesizer(project_id="p1", name="s", **values))
+
+    def add_job(self, **values: Any) -> Job:
+        return self._added(Job(project_id="p1", name="j", kind="fit", **values))
+
+    def add_report(self) -> Report:
+        path = "reports/r/1"
+        for name, content in (("report.json", b"{}"), ("report.html", b"<html></html>")):
+            with self.service.storage.writing(f"{path}/{name}") as file:
+                file.write(content)
+        return self._added(Report(project_id="p1", name="r", path=path, summary={}))
+
+    def _added(self, record: Any) -> Any:
+        with self.service.database.session() as session:
+            session.add(record)
+        return record
+
+
+@pytest.fixture(scope="module")
+def office(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Office]:
+    home = tmp_path_factory.mktemp("office")
+    settings = ServiceSettings(home=home, max_upload_bytes=2_000_000, requests_per_minute=100_000)
+    migrate(settings)
+    app = create_app(settings)
+    service = app.state.service
+    keys = {}
+    with service.database.session() as session:
+        session.add_all([Project(id="p1", name="one"), Project(id="p2", name="two")])
+        session.flush()
+        for project in ("p1", "p2"):
+            for scope in SCOPES:
+                made = create_key(session, project_id=project, name=scope, scope=scope)
+                keys[project, scope] = made[1]
+    with TestClient(app) as client:
+        yield Office(client, service, keys)

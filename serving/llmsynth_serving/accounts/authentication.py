@@ -45,7 +45,7 @@ def requires(scope: Scope) -> Guard:
         ForbiddenError: its scope is too small.
     """
 
-    def guard(connection: Connection, handler: BaseRouteHandler) -> None:
+    async def guard(connection: Connection, handler: BaseRouteHandler) -> None:
         caller = connection.user
         if not isinstance(caller, Caller):
             raise NotSignedInError("This needs a valid key.")
@@ -59,5 +59,5 @@ def requires(scope: Scope) -> Guard:
 
 
 def _caller(service: Service, text: str) -> Caller | None:
-    with service.database.session() as session:
+    with service.database.reading() as session:
         return find_caller(session, text)

@@ -1,12 +1,21 @@
-"""The shapes of requests and answers; the OpenAPI document is made of them."""
+"""The shapes of answers; the OpenAPI document is made of them."""
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from datetime import datetime
-from typing import Any, Generic, Self, TypeVar
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar
 
-from llmsynth_serving.database.records import Job, Report, Synthesizer, Table
+if TYPE_CHECKING:
+    # The client reads these documents without a database's library.
+    from llmsynth_serving.database.records import (
+        ApiKey,
+        AuditEntry,
+        Job,
+        Report,
+        Synthesizer,
+        Table,
+    )
 
 T = TypeVar("T")
 Json = dict[str, Any]
@@ -104,49 +113,70 @@ class JobDocument:
 
 
 @dataclass(frozen=True, kw_only=True)
-class FitOrder:
-    """What to fit; settings are those of the library's `Synthesizer`."""
+class PreviewDocument:
+    """The first rows of a table, cells as JSON values."""
 
-    table_id: str
-    name: str = "synthesizer"
-    target: str | None = None
-    max_minutes: float | None = None
-    max_epochs: float | None = None
-    keep_rare: bool = False
-    drop_text: bool = False
-    seed: int = 0
-
-    def settings(self) -> Json:
-        """The settings alone."""
-        left_out = ("table_id", "name")
-        return {name: getattr(self, name) for name in _names(type(self)) if name not in left_out}
+    columns: list[str]
+    rows: list[list[Any]]
+    num_rows: int
+    """Of the whole table."""
 
 
 @dataclass(frozen=True, kw_only=True)
-class SampleOrder:
-    """How many rows to draw, and under which conditions."""
+class RowsDocument:
+    """Rows drawn at once; they are kept nowhere."""
 
-    synthesizer_id: str
-    rows: int
-    name: str = "sample"
-    where: Json = field(default_factory=dict)
-    """Column to value, the same for all rows."""
-    temperature: float = 1.0
-    top_p: float = 1.0
-    seed: int = 0
+    columns: list[str]
+    rows: list[list[Any]]
+    seconds: float
+    is_partial: bool
 
 
 @dataclass(frozen=True, kw_only=True)
-class EvaluationOrder:
-    """Which table to judge, against which real ones."""
+class KeyDocument:
+    """A key, without the key itself."""
 
-    table_id: str
-    """The synthetic table."""
-    train_id: str
-    holdout_id: str
-    name: str = "report"
-    target: str | None = None
-    seed: int = 0
+    id: str
+    name: str
+    scope: str
+    created_at: datetime
+    expires_at: datetime | None
+    revoked_at: datetime | None
+    max_storage_bytes: int | None
+    max_rows: int | None
+    max_running_jobs: int | None
+
+    @classmethod
+    def of(cls, record: ApiKey) -> Self:
+        """The document of a record."""
+        return cls(**_shared(cls, record))
+
+
+@dataclass(frozen=True, kw_only=True)
+class NewKeyDocument:
+    """A key just made; its text is shown here and never again."""
+
+    key: str
+    details: KeyDocument
+
+
+@dataclass(frozen=True, kw_only=True)
+class AuditDocument:
+    """An entry of the audit log."""
+
+    id: str
+    created_at: datetime
+    key_id: str | None
+    action: str
+    object_kind: str
+    object_id: str | None
+    outcome: str
+    details: Json
+
+    @classmethod
+    def of(cls, record: AuditEntry) -> Self:
+        """The document of a record."""
+        return cls(**_shared(cls, record))
 
 
 def _names(kind: type) -> list[str]:

@@ -1,33 +1,37 @@
-"""Whether the service is alive and whether it can work."""
+"""Whether the service is alive and whether it can work; what a monitor asks."""
 
 from __future__ import annotations
 
 from typing import Any
 
-from litestar import Controller, Request, get
+from litestar import Controller, Request, Response, get
 from litestar.datastructures import State
-from sqlalchemy import text
 
 import llmsynth
+from llmsynth_serving.api.gauges import gauges
+from llmsynth_serving.database.upgrade import check
+
+Asked = Request[Any, Any, State]
+PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
 class HealthController(Controller):
-    """`/health`, `/ready` and `/version`; they tell nothing of any project and need no key."""
+    """`/health`, `/ready`, `/version`, `/metrics`: they tell of no project, and need no key."""
 
     tags = ("service",)
+    security: list[dict[str, list[str]]] = []  # noqa: RUF012 litestar reads it from the class
     opt = {"open": True}  # noqa: RUF012
 
-    @get("/health")
-    async def health(self) -> dict[str, str]:
-        """The process answers."""
-        return {"status": "alive"}
+    @get("/health", sync_to_thread=True)
+    def health(self, request: Asked) -> dict[str, str | int]:
+        """The process answers; how many workers hold a lease."""
+        return {"status": "alive", "workers": request.app.state.service.workers()}
 
     @get("/ready", sync_to_thread=True)
-    def ready(self, request: Request[Any, Any, State]) -> dict[str, str]:
-        """Database and storage can be reached."""
+    def ready(self, request: Asked) -> dict[str, str]:
+        """Database and storage can be reached, and are of this version."""
         service = request.app.state.service
-        with service.database.session() as session:
-            session.execute(text("SELECT 1"))
+        check(service.database)
         service.storage.exists("ready")
         return {"status": "ready"}
 
@@ -35,3 +39,8 @@ class HealthController(Controller):
     async def version(self) -> dict[str, str]:
         """The service's version."""
         return {"version": llmsynth.__version__}
+
+    @get("/metrics", sync_to_thread=True, media_type="text/plain")
+    def metrics(self, request: Asked) -> Response[bytes]:
+        """Gauges for Prometheus."""
+        return Response(gauges(request.app.state.service), media_type=PROMETHEUS)

@@ -14,13 +14,8 @@ from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from llmsynth_serving.accounts.authentication import requires
-from llmsynth_serving.api.documents import (
-    EvaluationOrder,
-    FitOrder,
-    JobDocument,
-    Listing,
-    SampleOrder,
-)
+from llmsynth_serving.api.documents import JobDocument, Listing
+from llmsynth_serving.api.orders import EvaluationOrder, FitOrder, SampleOrder
 from llmsynth_serving.database.records import Job
 from llmsynth_serving.objects import jobs
 from llmsynth_serving.objects.ownership import find, list_page
@@ -71,7 +66,7 @@ class JobController(Controller):
     ) -> Listing[JobDocument]:
         """The project's jobs."""
         project_id = request.user.project_id
-        with request.app.state.service.database.session() as session:
+        with request.app.state.service.database.reading() as session:
             page = list_page(
                 session, Job, project_id=project_id, cursor=cursor, limit=limit, state=in_state
             )
@@ -102,7 +97,7 @@ class JobController(Controller):
 
 
 def _document(service: Service, job_id: str, project_id: str) -> JobDocument:
-    with service.database.session() as session:
+    with service.database.reading() as session:
         return JobDocument.of(find(session, Job, job_id, project_id=project_id))
 
 

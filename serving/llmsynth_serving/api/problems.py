@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from http import HTTPStatus
 from typing import Any
 
@@ -40,9 +41,11 @@ def refused(request: AnyRequest, error: LlmsynthError) -> Response[dict[str, Any
         status = 422 if isinstance(error, InputError) else 500
     if status >= 500:
         _log.error("request_failed", error=repr(error))
-    challenge = {"WWW-Authenticate": "Bearer"} if status == 401 else None
+    headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
+    if seconds := getattr(error, "retry_seconds", None):
+        headers["Retry-After"] = str(math.ceil(seconds))
     kind = f"urn:llmsynth:{type(error).__name__}"
-    return problem(status, error.message, kind=kind, headers=challenge, hint=error.hint)
+    return problem(status, error.message, kind=kind, headers=headers, hint=error.hint)
 
 
 def framework_error(request: AnyRequest, error: HTTPException) -> Response[dict[str, Any]]:

@@ -6,7 +6,7 @@ import uuid
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, UniqueConstraint
+from sqlalchemy import JSON, BigInteger, DateTime, ForeignKey, Index, String, Text, UniqueConstraint
 from sqlalchemy.orm import DeclarativeBase, Mapped, mapped_column
 from sqlalchemy.types import TypeDecorator
 
@@ -140,10 +140,7 @@ class Job(Owned):
     """Long work; its id is also the queue's workflow id."""
 
     __tablename__ = "job"
-    __table_args__ = (
-        UniqueConstraint("project_id", "idempotency_key"),
-        Index("job_state", "state", "created_at"),
-    )
+    __table_args__ = (Index("job_state", "state", "created_at"),)
 
     kind: Mapped[str] = mapped_column(String(20))
     """`fit`, `sample`, `evaluate`, `rebalance`, `impute` or `few-shot`."""
@@ -164,7 +161,6 @@ class Job(Owned):
     attempts: Mapped[int] = mapped_column(default=0)
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
-    idempotency_key: Mapped[str | None] = mapped_column(String(200))
     worker: Mapped[str | None] = mapped_column(String(100))
 
 
@@ -179,7 +175,9 @@ class IdempotentAnswer(Record):
     request_hash: Mapped[str] = mapped_column(String(64))
     """Of method, path and body: the same key with another request is an error."""
     status: Mapped[int]
-    body: Mapped[Json]
+    """0 while the first request is being answered."""
+    headers: Mapped[Json]
+    body: Mapped[str] = mapped_column(Text)
 
 
 class AuditEntry(Record):

@@ -12,6 +12,7 @@ from sqlalchemy.orm import Session
 from sqlalchemy.pool import ConnectionPoolEntry
 
 BUSY_SECONDS = 30
+_READING = "llmsynth_reading"
 
 
 class Database:
@@ -28,6 +29,13 @@ class Database:
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end of the block, rolled back by an error."""
         with Session(self.engine, expire_on_commit=False) as session, session.begin():
+            yield session
+
+    @contextmanager
+    def reading(self) -> Iterator[Session]:
+        """One transaction that only reads: on SQLite it waits for no writer, and none for it."""
+        engine = self.engine.execution_options(**{_READING: True})
+        with Session(engine, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:
@@ -59,4 +67,5 @@ def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
 def _begin_for_writing(connection: Connection) -> None:
     # A transaction that reads first and writes later fails at once where another one wrote in
     # between; one that takes the lock at its beginning waits instead.
-    connection.exec_driver_sql("BEGIN IMMEDIATE")
+    only_reads = connection.get_execution_options().get(_READING, False)
+    connection.exec_driver_sql("BEGIN" if only_reads else "BEGIN IMMEDIATE")

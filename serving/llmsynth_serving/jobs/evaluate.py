@@ -7,7 +7,10 @@ import shutil
 from typing import Any
 
 import pyarrow.parquet as pq
-from llmsynth_eval import judge, write_page
+from llmsynth_eval import evaluate as evaluate_tables
+from llmsynth_eval import write_report_page
+from llmsynth_eval.overall import overall_words
+from llmsynth_eval.report import Evaluation
 
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth_serving.jobs.context import JobContext
@@ -27,20 +30,28 @@ def evaluate(context: JobContext) -> dict[str, Any]:
         train, holdout, synthetic = (
             pq.read_table(path) for path in (train_path, holdout_path, synthetic_path)
         )
-    judgement = judge(
+    report = evaluate_tables(
         train,
-        synthetic,
         holdout,
+        synthetic,
         target=context.spec.get("target"),
         schema=TableSchema.from_json(json.dumps(record.schema)),
         seed=context.spec.get("seed", 0),
     )
     folder = context.work / f"report-{context.attempt}"
     folder.mkdir()
-    (folder / "report.json").write_text(judgement.to_json(), encoding="utf-8")
-    write_page(judgement, train, synthetic, folder / "report.html", title=context.spec["title"])
+    (folder / "report.json").write_text(report.to_json(), encoding="utf-8")
+    write_report_page(report, folder / "report.html", title=context.spec["title"])
     where = f"reports/{context.spec['report_id']}/{context.attempt}"
     num_bytes = context.storage.put_folder(folder, where)
     shutil.rmtree(folder)
-    summary = {"verdict": judgement.verdict().splitlines(), "figures": judgement.values}
+    summary = _summary(report.evaluations[0])
     return {"report": {"path": where, "num_bytes": num_bytes, "summary": summary}}
+
+
+def _summary(evaluation: Evaluation) -> dict[str, Any]:
+    return {
+        "verdict": overall_words(evaluation),
+        "alarms": [headline.name for headline in evaluation.alarms],
+        "figures": {name: figure.value for name, figure in evaluation.figures.items()},
+    }

@@ -12,18 +12,19 @@ from typing import Generic, TypeVar
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from llmsynth_serving.database.records import Owned
+from llmsynth_serving.database.records import AuditEntry, Owned
 from llmsynth_serving.objects.refusals import MissingObjectError, RefusedInputError
 
 T = TypeVar("T", bound=Owned)
+Listed = TypeVar("Listed", bound=Owned | AuditEntry)
 MOST_AT_ONCE = 200
 
 
 @dataclass(frozen=True, kw_only=True)
-class Page(Generic[T]):
+class Page(Generic[Listed]):
     """Some objects, newest first, and where the next ones begin."""
 
-    items: Sequence[T]
+    items: Sequence[Listed]
     next_cursor: str | None
 
 
@@ -34,7 +35,7 @@ def find(session: Session, kind: type[T], object_id: str, *, project_id: str) ->
         MissingObjectError: there is none of this id in the project; whether another project has
             it cannot be told apart.
     """
-    found = session.get(kind, object_id)
+    found = session.get(kind, object_id) if "\0" not in object_id else None
     if found is None or found.project_id != project_id:
         raise MissingObjectError(f"There is no {kind.__name__.lower()} {object_id!r} here.")
     return found
@@ -42,13 +43,13 @@ def find(session: Session, kind: type[T], object_id: str, *, project_id: str) ->
 
 def list_page(
     session: Session,
-    kind: type[T],
+    kind: type[Listed],
     *,
     project_id: str,
     cursor: str | None = None,
     limit: int = 50,
     **equals: str | None,
-) -> Page[T]:
+) -> Page[Listed]:
     """A page of a project's objects.
 
     Args:
@@ -62,6 +63,8 @@ def list_page(
         raise RefusedInputError(f"limit must lie between 1 and {MOST_AT_ONCE}, got {limit}.")
     query = select(kind).where(kind.project_id == project_id)
     for name, value in equals.items():
+        if value is not None and "\0" in value:
+            raise RefusedInputError(f"{name} holds a NUL character.")
         if value is not None:
             query = query.where(getattr(kind, name) == value)
     if cursor is not None:
@@ -74,7 +77,7 @@ def list_page(
     return Page(items=found[:limit], next_cursor=more)
 
 
-def _write(last: Owned) -> str:
+def _write(last: Owned | AuditEntry) -> str:
     return base64.urlsafe_b64encode(
         json.dumps([last.created_at.isoformat(), last.id]).encode()
     ).decode()
@@ -83,6 +86,9 @@ def _write(last: Owned) -> str:
 def _read(cursor: str) -> tuple[datetime, str]:
     try:
         moment, object_id = json.loads(base64.urlsafe_b64decode(cursor.encode()))
-        return datetime.fromisoformat(moment), str(object_id)
+        when = datetime.fromisoformat(moment)
+        if when.tzinfo is None or "\0" in str(object_id):
+            raise ValueError(cursor)
+        return when, str(object_id)
     except (ValueError, TypeError) as error:
         raise RefusedInputError("This cursor was not given by a page of this list.") from error

@@ -59,3 +59,31 @@ class QuotaError(RefusalError):
     """The key's allowance is used up."""
 
     status = 429
+
+
+class OutdatedDatabaseError(RefusalError):
+    """The database's form is not the one that this version works with."""
+
+    status = 503
+    hint = "Stop the service, back the database up, and run `llmsynth-serve migrate`."
+
+
+class StillAnsweringError(ConflictError):
+    """The same request is being answered already."""
+
+    retry_seconds: ClassVar[float] = 1.0
+    hint = "Send it again in a moment, with the same Idempotency-Key."
+
+
+class TooManyRequestsError(RefusalError):
+    """The allowance of requests is used up for now.
+
+    Args:
+        retry_seconds: until the next is allowed.
+    """
+
+    status = 429
+
+    def __init__(self, retry_seconds: float) -> None:
+        super().__init__("Too many requests.", hint=f"Wait {retry_seconds:.1f} seconds.")
+        self.retry_seconds = retry_seconds

@@ -18,13 +18,14 @@ from sqlalchemy import func, select
 from sqlalchemy.orm import Session
 
 from llmsynth.schema.table_schema import TableSchema
+from llmsynth.tables import TableWriter
 from llmsynth_serving.accounts.audit import note
 from llmsynth_serving.accounts.keys import Caller
 from llmsynth_serving.database.records import ApiKey, Table, new_id
+from llmsynth_serving.objects.erasure import erase
 from llmsynth_serving.objects.ownership import find
 from llmsynth_serving.objects.refusals import (
     ChangedMeanwhileError,
-    ConflictError,
     QuotaError,
     RefusedInputError,
 )
@@ -89,9 +90,9 @@ def correct_schema(
         RefusedInputError: it describes other columns.
         ChangedMeanwhileError: the table is not in the version that the caller read.
     """
-    schema = TableSchema.from_json(text)
     with service.database.session() as session:
         table = find(session, Table, table_id, project_id=caller.project_id)
+        schema = TableSchema.from_json(text)
         if version is not None and version != table.version:
             raise ChangedMeanwhileError(f"The table is in version {table.version} by now.")
         known = [column["name"] for column in table.schema["columns"]]
@@ -105,11 +106,27 @@ def correct_schema(
 def preview(service: Service, table: Table, rows: int) -> pa.Table:
     """The first rows."""
     with service.storage.open(table.path) as file:
-        batches = pq.ParquetFile(file).iter_batches(batch_size=rows)
-        first = next(iter(batches), None)
+        source = pq.ParquetFile(file)
+        first = next(source.iter_batches(batch_size=rows), None)
         if first is None:
-            return pq.read_schema(file).empty_table()
+            return source.schema_arrow.empty_table()
         return pa.Table.from_batches([first])
+
+
+def csv_path(service: Service, table: Table) -> str:
+    """The table's rows as CSV in storage, written the first time it is asked for."""
+    path = f"{table.path}.csv"
+    if service.storage.exists(path):
+        return path
+    schema = TableSchema.from_json(json.dumps(table.schema))
+    with arriving_file(service) as scratch, service.storage.open(table.path) as file:
+        local = scratch.with_name("rows.csv")
+        with TableWriter(local, schema=schema) as writer:
+            for batch in pq.ParquetFile(file).iter_batches():
+                writer.write(pa.Table.from_batches([batch]))
+        with service.storage.writing(path) as out, local.open("rb") as rows:
+            shutil.copyfileobj(rows, out, 1 << 20)
+    return path
 
 
 def delete(service: Service, caller: Caller, table_id: str) -> list[str]:
@@ -120,9 +137,7 @@ def delete(service: Service, caller: Caller, table_id: str) -> list[str]:
     """
     with service.database.session() as session:
         table = find(session, Table, table_id, project_id=caller.project_id)
-        removed = service.storage.delete(table.path)
-        if service.storage.exists(table.path):
-            raise ConflictError(f"{table.path} could not be removed.")
+        removed = erase(service.storage, table.path, f"{table.path}.csv")
         session.delete(table)
         note(session, caller, "delete", kind="table", object_id=table_id, files=removed, left=0)
     return removed

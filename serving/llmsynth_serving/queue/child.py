@@ -8,11 +8,9 @@ done by then.
 
 from __future__ import annotations
 
-import ctypes
 import importlib
 import json
 import os
-import signal
 import sys
 import threading
 from typing import TextIO
@@ -20,15 +18,15 @@ from typing import TextIO
 from llmsynth.errors import LlmsynthError
 from llmsynth_serving.jobs.context import JobContext
 from llmsynth_serving.jobs.kinds import body
+from llmsynth_serving.queue.parent import die_with_parent
 from llmsynth_serving.settings import ServiceSettings
 
 ALIVE_SECONDS = 2.0
-_DIE_WITH_PARENT = 1  # PR_SET_PDEATHSIG of prctl(2)
 
 
 def main() -> int:
     """Do the one job that standard input names; 0 also where the job failed by its own fault."""
-    _die_with_parent()
+    die_with_parent()
     lines = _Lines(os.dup(1))
     os.dup2(2, 1)  # what a library prints must not end among the messages
     _warm_up()
@@ -61,11 +59,6 @@ class _Lines:
         # The parent notices at a line that the job has been given to somebody else.
         while not threading.Event().wait(ALIVE_SECONDS):
             self.write({"alive": True})
-
-
-def _die_with_parent() -> None:
-    if sys.platform == "linux":
-        ctypes.CDLL(None).prctl(_DIE_WITH_PARENT, signal.SIGKILL)
 
 
 def _end_with_input() -> None:

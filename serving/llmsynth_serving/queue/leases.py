@@ -23,6 +23,14 @@ LEASES = sa.Table(
 _log = structlog.get_logger("llmsynth.leases")
 
 
+def count_leases(database: Database) -> int:
+    """Workers that beat, or did until lately; 0 where none ever did."""
+    if not sa.inspect(database.engine).has_table(LEASES.name):
+        return 0
+    with database.reading() as session:
+        return session.scalar(sa.select(sa.func.count()).select_from(LEASES)) or 0
+
+
 class Watch:
     """Tells from beats alone who fell silent, by this machine's clock only."""
 

@@ -43,7 +43,7 @@ class Worker:
         database = Database(settings.database)
         children = Children({**os.environ, **settings.to_environment()})
         self._launch(WorkerState(worker=self.name, account=JobAccount(database), children=children))
-        leases = Database(settings.queue.replace("postgresql://", "postgresql+psycopg://", 1))
+        leases = Database(settings.leases)
         reaper = Reaper(
             self.name,
             leases,

@@ -1,0 +1,97 @@
+"""The shapes of requests, with the limits that need no look into the database."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field, fields
+from datetime import datetime
+from typing import Annotated, Any, Literal
+
+from msgspec import Meta
+
+NO_NUL = r"^[^\x00]*$"
+Name = Annotated[str, Meta(min_length=1, max_length=200, pattern=NO_NUL)]
+Id = Annotated[str, Meta(min_length=1, max_length=64, pattern=r"^[0-9a-zA-Z_-]+$")]
+Column = Annotated[str, Meta(min_length=1, max_length=1_000, pattern=NO_NUL)]
+Seed = Annotated[int, Meta(ge=0, lt=1 << 31)]
+Temperature = Annotated[float, Meta(gt=0, le=10)]
+Share = Annotated[float, Meta(gt=0, le=1)]
+Limit = Annotated[int, Meta(ge=0, lt=1 << 62)]
+Where = dict[str, Any]
+MOST_ROWS = 1_000_000_000
+MOST_EPOCHS = 10_000
+
+
+@dataclass(frozen=True, kw_only=True)
+class FitOrder:
+    """What to fit; settings are those of the library's `Synthesizer`."""
+
+    table_id: Id
+    name: Name = "synthesizer"
+    target: Column | None = None
+    max_minutes: Annotated[float, Meta(gt=0, le=10_080)] | None = None
+    max_epochs: Annotated[float, Meta(gt=0, le=MOST_EPOCHS)] | None = None
+    keep_rare: bool = False
+    drop_text: bool = False
+    seed: Seed = 0
+
+    def settings(self) -> dict[str, Any]:
+        """The settings alone."""
+        names = [part.name for part in fields(self)]
+        return {name: getattr(self, name) for name in names if name not in ("table_id", "name")}
+
+
+@dataclass(frozen=True, kw_only=True)
+class SampleOrder:
+    """How many rows to draw, and under which conditions."""
+
+    synthesizer_id: Id
+    rows: Annotated[int, Meta(ge=1, le=MOST_ROWS)]
+    name: Name = "sample"
+    where: Where = field(default_factory=dict)
+    """Column to value, the same for all rows."""
+    temperature: Temperature = 1.0
+    top_p: Share = 1.0
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class EvaluationOrder:
+    """Which table to judge, against which real ones."""
+
+    table_id: Id
+    """The synthetic table."""
+    train_id: Id
+    holdout_id: Id
+    name: Name = "report"
+    target: Column | None = None
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class RowsOrder:
+    """Rows to be drawn while the caller waits."""
+
+    synthesizer_id: Id
+    rows: Annotated[int, Meta(ge=1, le=1_000)]
+    where: Where = field(default_factory=dict)
+    """Column to value, the same for all rows."""
+    temperature: Temperature = 1.0
+    top_p: Share = 1.0
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
+class KeyOrder:
+    """A key to be made."""
+
+    name: Name
+    scope: Literal["read", "write", "admin"]
+    expires_at: datetime | None = None
+    max_storage_bytes: Limit | None = None
+    max_rows: Limit | None = None
+    max_running_jobs: Annotated[int, Meta(ge=0, lt=1 << 31)] | None = None
+
+    def limits(self) -> dict[str, int | None]:
+        """The limits alone."""
+        names = ("max_storage_bytes", "max_rows", "max_running_jobs")
+        return {name: getattr(self, name) for name in names}

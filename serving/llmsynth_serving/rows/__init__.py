@@ -1,0 +1,1 @@
+"""A few rows while the caller waits, from synthesizers that are kept warm."""
