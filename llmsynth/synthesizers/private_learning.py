@@ -99,45 +99,21 @@ def learn_privately(
     training, rate = plan_training(
         settings, delta - allotment.key_delta, statistics.parts, statistics.num_units, chosen
     )
-    parts = {
-        **statistics.parts,
-        "training": Mechanism(
-            noise_multiplier=training.noise_multiplier,
-            sampling_rate=rate,
-            count=training.steps,
-        ),
-    }
-    ledger = Ledger(
-        settings=settings,
-        delta=delta,
-        parts=parts,
-        key_delta=allotment.key_delta,
-        clipping_norm=training.clipping_norm,
-        expected_units=training.expected_units,
-        steps_planned=training.steps,
-        public=statistics.public,
-        left_out=statistics.released.left_out,
-        earlier_attempts=tuple(earlier_attempts),
-    )
+    ledger = _ledger(settings, delta, allotment.key_delta, statistics, training, rate)
+    ledger = replace(ledger, earlier_attempts=tuple(earlier_attempts))
     # Refuses before a row is trained on, not after.
     ledger.spent()
     model = _format_stage(statistics, target, chosen, settings, seed)
-    gradients = CompactUnitGradients(
+    done = _private_steps(
         model,
-        _shuffler(statistics, target, model.shape),
-        _place_weights(statistics.language, target),
+        statistics,
+        training,
+        rate,
+        target=target,
         seed=seed,
-    )
-    trainer = PrivateTrainer(
-        gradients,
-        torch.from_numpy(statistics.codes).long(),
-        statistics.units,
-        sampling_rate=rate,
-        settings=training,
         source=source,
         progress=progress,
     )
-    done = trainer.run()
     report = TrainingReport(
         steps=done,
         epochs=round(done * rate, 2),
@@ -154,6 +130,60 @@ def learn_privately(
         ledger=_with_steps(ledger, done),
         statistics=statistics,
     )
+
+
+def _ledger(
+    settings: PrivacySettings,
+    delta: float,
+    key_delta: float,
+    statistics: PrivateStatistics,
+    training: PrivateTrainingSettings,
+    rate: float,
+) -> Ledger:
+    """What a fit that takes all its steps will have spent."""
+    steps = Mechanism(
+        noise_multiplier=training.noise_multiplier, sampling_rate=rate, count=training.steps
+    )
+    return Ledger(
+        settings=settings,
+        delta=delta,
+        parts={**statistics.parts, "training": steps},
+        key_delta=key_delta,
+        clipping_norm=training.clipping_norm,
+        expected_units=training.expected_units,
+        steps_planned=training.steps,
+        public=statistics.public,
+        left_out=statistics.released.left_out,
+    )
+
+
+def _private_steps(
+    model: CurvedModel,
+    statistics: PrivateStatistics,
+    training: PrivateTrainingSettings,
+    rate: float,
+    *,
+    target: str | None,
+    seed: int,
+    source: NoiseSource,
+    progress: Progress,
+) -> int:
+    """Train the model on the rows themselves; returns the steps taken."""
+    gradients = CompactUnitGradients(
+        model,
+        _shuffler(statistics, target, model.shape),
+        _place_weights(statistics.language, target),
+        seed=seed,
+    )
+    return PrivateTrainer(
+        gradients,
+        torch.from_numpy(statistics.codes).long(),
+        statistics.units,
+        sampling_rate=rate,
+        settings=training,
+        source=source,
+        progress=progress,
+    ).run()
 
 
 def plan_training(
