@@ -11,8 +11,8 @@ from llmsynth.cli.demo import demo_command
 from llmsynth.cli.failures import reported
 from llmsynth.cli.fit import fit_command
 from llmsynth.cli.inspect import inspect_command
-from llmsynth.cli.privacy import privacy_app
 from llmsynth.cli.models import models_app
+from llmsynth.cli.privacy import privacy_app
 from llmsynth.cli.sample import sample_command
 from llmsynth.cli.schema import schema_command
 
