@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from llmsynth.models.compact import CompactShape
 
 _MANY_ROWS = 8000
-_EPOCHS, _EPOCHS_OF_FEW_ROWS = 8.0, 7.0
+_EPOCHS = 7.0
 _WEIGHT_DECAY, _WEIGHT_DECAY_OF_FEW_ROWS = 0.3, 0.01
 _FEWEST_STEPS = 200
 _POSITIONS_PER_STEP = 8192
@@ -29,8 +29,8 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
 
     Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "What was tried"):
     more rows carry a wider model and stand some weight decay. Held-out loss stops falling after six
-    to eight passes from 8,000 rows on, and earlier below. The number of passes is constant from
-    there, so fit time grows linearly with the rows.
+    to eight passes, and an eighth brings the rows nearer to the learned ones than to unseen ones
+    without serving better. The number of passes is constant, so fit time grows linearly.
 
     Args:
         positions: mean number of modelled tokens a row has.
@@ -48,10 +48,9 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
     while batch > 16 and batch * positions > _POSITIONS_PER_STEP:
         batch //= 2
     is_small = num_rows < _MANY_ROWS
-    epochs = _EPOCHS_OF_FEW_ROWS if is_small else _EPOCHS
     return Size(
         shape=shape,
         batch_rows=batch,
-        epochs=max(epochs, _FEWEST_STEPS * min(batch, num_rows) / max(num_rows, 1)),
+        epochs=max(_EPOCHS, _FEWEST_STEPS * min(batch, num_rows) / max(num_rows, 1)),
         weight_decay=_WEIGHT_DECAY_OF_FEW_ROWS if is_small else _WEIGHT_DECAY,
     )

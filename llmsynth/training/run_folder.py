@@ -112,5 +112,5 @@ def read_run(folder: Path) -> TuningRun:
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise TrainingError(
             f"{folder} is no fine-tuning run: {error}.",
-            hint="`llmsynth fit --prepare` writes one.",
+            hint="An unfinished `llmsynth fit --model ...` leaves one in OUT/tuning.",
         ) from error

@@ -171,7 +171,7 @@ def test_a_rule_that_no_row_can_keep_is_status_2_and_no_file(
 WRONG: list[tuple[list[str], str]] = [
     (["fit", "gone.csv", "--out", "s"], "gone.csv: the file cannot be read"),
     (["fit", "PEOPLE", "--out", "s", "--target", "town"], "'town'"),
-    (["fit", "PEOPLE", "--out", "s", "--model", "big"], "model must be one of compact"),
+    (["fit", "PEOPLE", "--out", "s", "--model", "big"], "model must be compact, "),
     (["fit", "PEOPLE", "--out", "s", "--max-minutes", "0"], "max_minutes must be above 0"),
     (["fit", "PEOPLE", "--out", "s", "--max-epochs", "-1"], "max_epochs must be above 0"),
     (["fit", "PEOPLE", "--out", "s", "--schema", "PEOPLE"], "not JSON"),
