@@ -37,11 +37,26 @@ class ServiceError(LlmsynthError):
 
 
 class Connection:
-    """One service and one key. Every POST has an idempotency key, so trying again does no harm."""
+    """One service and one key. Every POST has an idempotency key, so trying again does no harm.
 
-    def __init__(self, url: str, key: str, *, timeout_seconds: float) -> None:
+    Args:
+        timeout_seconds: longest silence of the service before a try is given up.
+        transport: in place of the network.
+    """
+
+    def __init__(
+        self,
+        url: str,
+        key: str,
+        *,
+        timeout_seconds: float,
+        transport: httpx.BaseTransport | None = None,
+    ) -> None:
         self._http = httpx.Client(
-            base_url=url, headers={"Authorization": f"Bearer {key}"}, timeout=timeout_seconds
+            base_url=url,
+            headers={"Authorization": f"Bearer {key}"},
+            timeout=timeout_seconds,
+            transport=transport,
         )
 
     def close(self) -> None:

@@ -7,7 +7,7 @@ from typing import Any
 
 import pytest
 from llmsynth_serving.api.rate_limits import Allowance
-from llmsynth_serving.database.records import ApiKey, Job
+from llmsynth_serving.database.records import ApiKey, IdempotentAnswer, Job, now
 
 CSV = b"name,age\nAnn,31\nBob,\nEve,45\n"
 
@@ -38,6 +38,7 @@ def test_a_table_downloads_whole_and_in_parts(office: Any, table: Any) -> None:
     whole = office.client.get(path, headers=headers)
     assert whole.text.splitlines() == CSV.decode().splitlines()
     assert whole.headers["content-disposition"].endswith("people.csv")
+    assert whole.headers["content-type"] == "text/csv; charset=utf-8"
     size, tag = len(whole.content), whole.headers["etag"]
     cases = {
         "bytes=0-3": whole.content[:4],
@@ -88,6 +89,41 @@ def test_a_repeated_post_acts_once(office: Any) -> None:
     elsewhere = office.headers("p2", "write") | {"Idempotency-Key": "one"}
     fresh = office.client.post("/v1/tables", params=params, content=CSV, headers=elsewhere)
     assert fresh.json()["id"] != first.json()["id"]
+
+
+def test_a_job_whose_answer_was_lost_is_found_again(office: Any, table: Any) -> None:
+    headers = office.headers(scope="write") | {"Idempotency-Key": "lost"}
+    order = {"table_id": table["id"]}
+    first = office.client.post("/v1/jobs/fit", json=order, headers=headers)
+    assert first.status_code == 202, first.text
+    with office.service.database.session() as session:
+        place = session.query(IdempotentAnswer).filter_by(project_id="p1", key="lost").one()
+        assert place.id == first.json()["id"]
+        place.status, place.request_hash, place.body = 0, "", ""
+    again = office.client.post("/v1/jobs/fit", json=order, headers=headers)
+    assert (again.status_code, again.json()["id"]) == (202, first.json()["id"])
+
+
+def test_a_new_keys_text_is_kept_nowhere(office: Any) -> None:
+    headers = office.headers() | {"Idempotency-Key": "secret"}
+    order = {"name": "once", "scope": "read"}
+    made = office.client.post("/v1/keys", json=order, headers=headers)
+    assert made.status_code == 201
+    again = office.client.post("/v1/keys", json=order, headers=headers)
+    assert again.status_code == 409
+    assert "shown once" in again.json()["detail"]
+    with office.service.database.reading() as session:
+        kept = session.query(IdempotentAnswer).filter_by(key="secret").one()
+    assert made.json()["key"] not in kept.body
+
+
+def test_a_post_that_is_being_answered_asks_for_patience(office: Any) -> None:
+    with office.service.database.session() as session:
+        values = {"request_hash": "", "status": 0, "headers": {}, "body": ""}
+        session.add(IdempotentAnswer(project_id="p1", key="busy", **values))
+    headers = office.headers(scope="write") | {"Idempotency-Key": "busy"}
+    answer = office.client.post("/v1/tables", params={"name": "x"}, content=CSV, headers=headers)
+    assert (answer.status_code, answer.headers["retry-after"]) == (409, "1")
 
 
 def test_a_refused_post_is_not_kept(office: Any) -> None:
@@ -185,6 +221,14 @@ def test_every_answer_carries_the_headers_of_a_careful_service(office: Any, path
         assert answer.headers["x-request-id"] == "abc-1"
     if answer.status_code >= 400:
         assert answer.headers["content-type"].startswith("application/problem+json")
+
+
+def test_a_finished_job_has_one_last_event(office: Any) -> None:
+    job = office.add_job(spec={}, state="failed", finished_at=now(), error={"detail": "why"})
+    answer = office.client.get(f"/v1/jobs/{job.id}/events", headers=office.headers())
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    (line,) = [line for line in answer.text.splitlines() if line.startswith("data: ")]
+    assert json.loads(line.removeprefix("data: "))["error"] == {"detail": "why"}
 
 
 def test_metrics_count_jobs_by_state(office: Any) -> None:

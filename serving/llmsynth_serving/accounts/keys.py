@@ -34,6 +34,8 @@ class Caller:
     project_id: str
     scope: Scope
     key_name: str
+    order_id: str | None = None
+    """Id of the job that this request may make, where it may be sent again."""
 
     def may(self, scope: Scope) -> bool:
         """Whether the caller's scope includes another."""

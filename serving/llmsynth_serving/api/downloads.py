@@ -76,6 +76,8 @@ def _stream(
     media_type: str,
     headers: dict[str, str],
 ) -> Response[Any]:
+    # As a header: the framework takes the handler's one type over a stream's own.
+    headers["Content-Type"] = media_type
     headers["Content-Length"] = str(last - first + 1)
     return Stream(
         _blocks(storage, path, first, last),

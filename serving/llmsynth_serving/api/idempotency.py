@@ -5,17 +5,19 @@ from __future__ import annotations
 import asyncio
 import hashlib
 import re
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from typing import cast
 
 from litestar.middleware import ASGIMiddleware
+from litestar.serialization import encode_json
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
 from sqlalchemy import delete, select
 from sqlalchemy.exc import IntegrityError
 
 from llmsynth_serving.accounts.keys import Caller
-from llmsynth_serving.database.records import IdempotentAnswer, new_id, now
+from llmsynth_serving.api.documents import JobDocument
+from llmsynth_serving.database.records import IdempotentAnswer, Job, new_id, now
 from llmsynth_serving.objects.refusals import (
     ConflictError,
     RefusedInputError,
@@ -26,6 +28,8 @@ from llmsynth_serving.service import Service
 HEADER = b"idempotency-key"
 LONGEST_ANSWER_SECONDS = 3600.0
 """A first request without an answer for so long is taken to have died with its process."""
+SHOWN_ONCE = "shown_once"
+"""Option of handlers whose answers hold a key: those are kept nowhere."""
 KEPT_HEADERS = ("content-type", "etag", "location")
 _USUAL_KEY = re.compile(r"[\x21-\x7e]{1,200}")
 
@@ -80,9 +84,14 @@ class Idempotency(ASGIMiddleware):
         exchange = _Exchange(scope=scope, digest=_begun(scope))
         known = await asyncio.to_thread(_reserved, service, caller.project_id, key)
         if isinstance(known, str):
+            scope["user"] = replace(caller, order_id=known)
             await _first(service, known, exchange, receive, send, next_app)
         else:
             await _again(known, exchange, receive, send)
+
+
+def _is_secret(scope: Scope) -> bool:
+    return bool(scope["route_handler"].opt.get(SHOWN_ONCE))
 
 
 def _begun(scope: Scope) -> hashlib._Hash:
@@ -115,6 +124,11 @@ def _reserved(service: Service, project_id: str, key: str) -> str | IdempotentAn
     except IntegrityError:
         with service.database.reading() as session:
             found = session.scalar(select(IdempotentAnswer).where(*mine))
+            job = session.get(Job, found.id) if found is not None else None
+        if found is not None and not found.status and job is not None:
+            # The answer was never kept: its process died. The job is there all the same.
+            found.status, found.headers = 202, {"content-type": "application/json"}
+            found.body = encode_json(JobDocument.of(job)).decode()
         if found is None or not found.status:
             raise StillAnsweringError(
                 "The first request with this key is being answered."
@@ -162,7 +176,8 @@ def _keep(service: Service, place: str, exchange: _Exchange) -> None:
             return
         answer.request_hash = exchange.digest.hexdigest()
         answer.status, answer.headers = exchange.status, exchange.headers
-        answer.body = bytes(exchange.body).decode()
+        if not _is_secret(exchange.scope):
+            answer.body = bytes(exchange.body).decode()
 
 
 async def _again(
@@ -170,9 +185,13 @@ async def _again(
 ) -> None:
     while not exchange.is_read:
         exchange.took(cast("HTTPReceiveMessage", await receive()))
-    if exchange.digest.hexdigest() != known.request_hash:
+    if known.request_hash and exchange.digest.hexdigest() != known.request_hash:
         raise ConflictError(
             "This Idempotency-Key was used for another request.", hint="Send a new one."
+        )
+    if _is_secret(exchange.scope):
+        raise ConflictError(
+            "This was done already, and its answer is shown once.", hint="Rotate the key."
         )
     headers = {**known.headers, "idempotent-replay": "true"}
     pairs = [(name.encode(), value.encode()) for name, value in headers.items()]

@@ -10,6 +10,7 @@ from litestar.params import FromPath, JSONBody
 
 from llmsynth_serving.accounts.authentication import requires
 from llmsynth_serving.api.documents import KeyDocument, Listing, NewKeyDocument
+from llmsynth_serving.api.idempotency import SHOWN_ONCE
 from llmsynth_serving.api.orders import KeyOrder
 from llmsynth_serving.objects import keys
 
@@ -23,7 +24,7 @@ class KeyController(Controller):
     tags = ("keys",)
     guards = (requires("admin"),)
 
-    @post(status_code=201, sync_to_thread=True)
+    @post(status_code=201, sync_to_thread=True, opt={SHOWN_ONCE: True})
     def create(self, request: Asked, data: JSONBody[KeyOrder]) -> NewKeyDocument:
         """Make a key; its text is in this answer and nowhere else."""
         with request.app.state.service.database.session() as session:
@@ -45,7 +46,7 @@ class KeyController(Controller):
             found = keys.list_keys(session, request.user.project_id)
         return Listing(items=[KeyDocument.of(key) for key in found])
 
-    @post("/{key_id:str}/rotate", status_code=201, sync_to_thread=True)
+    @post("/{key_id:str}/rotate", status_code=201, sync_to_thread=True, opt={SHOWN_ONCE: True})
     def rotate(self, request: Asked, key_id: FromPath[str]) -> NewKeyDocument:
         """Make a key like this one, and revoke this one."""
         caller = request.user

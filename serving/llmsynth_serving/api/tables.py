@@ -97,7 +97,7 @@ class TableController(Controller):
             columns=first.column_names, rows=plain_rows(first), num_rows=table.num_rows
         )
 
-    @get("/{table_id:str}/download", sync_to_thread=True, media_type="application/octet-stream")
+    @get("/{table_id:str}/download", sync_to_thread=True)
     def download(
         self, request: Asked, table_id: FromPath[str], file_format: Format = "csv"
     ) -> Response[Any]:

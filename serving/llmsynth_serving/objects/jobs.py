@@ -114,7 +114,13 @@ def retry(service: Service, caller: Caller, job_id: str) -> Job:
 
 def _add(session: Session, caller: Caller, *, kind: str, name: str, spec: dict[str, Any]) -> Job:
     _check_running(session, caller)
-    job = Job(project_id=caller.project_id, name=name, kind=kind, spec=spec)
+    job = Job(
+        id=caller.order_id or new_id(),
+        project_id=caller.project_id,
+        name=name,
+        kind=kind,
+        spec=spec,
+    )
     session.add(job)
     session.flush()
     note(session, caller, f"order {kind}", kind="job", object_id=job.id)
