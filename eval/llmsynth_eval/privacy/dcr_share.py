@@ -6,6 +6,7 @@ from typing import ClassVar
 
 import numpy as np
 
+from llmsynth_eval.cells import Floats
 from llmsynth_eval.figure import Figure, Goal
 from llmsynth_eval.intervals import wilson
 from llmsynth_eval.metric import Comparison, Measurement
@@ -33,9 +34,8 @@ class DcrShare:
         rows = space.place(comparison.synthetic)
         to_train = nearest_distances(rows, space.place(comparison.train.sample(size, rng)))
         to_holdout = nearest_distances(rows, space.place(comparison.holdout.sample(size, rng)))
-        tied = np.abs(to_train - to_holdout) <= TIE * to_holdout
-        nearer = (to_train < to_holdout) & ~tied
-        successes = float(nearer.sum() + tied.sum() / 2)
+        nearer, tied = nearer_and_tied(to_train, to_holdout)
+        successes = nearer + tied / 2
         num_rows = comparison.synthetic.num_rows
         figure = Figure(
             name=self.name,
@@ -49,7 +49,14 @@ class DcrShare:
         counts = {
             "synthetic rows measured for the DCR share": num_rows,
             "rows in each DCR reference": size,
-            "synthetic rows nearer to train": int(nearer.sum()),
-            "synthetic rows as near to both": int(tied.sum()),
+            "synthetic rows nearer to train": nearer,
+            "synthetic rows as near to both": tied,
         }
         return Measurement(figures=(figure,), counts=counts)
+
+
+def nearer_and_tied(to_train: Floats, to_holdout: Floats) -> tuple[int, int]:
+    """How many rows are nearer to train, and how many as near to both, from squared distances."""
+    tied = np.abs(to_train - to_holdout) <= TIE * to_holdout
+    nearer = (to_train < to_holdout) & ~tied
+    return int(nearer.sum()), int(tied.sum())
