@@ -6,6 +6,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 from numpy.typing import NDArray
+from threadpoolctl import threadpool_limits
 
 from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import Codes
@@ -38,7 +39,8 @@ def pair_counts(
             cells = one_hot(codes[:, rows[start : start + CHUNK_ROWS]], layout)
             out[block] += cells.T @ cells  # whole numbers, exact in float32 up to 2**24 rows
 
-    with ThreadPoolExecutor(WORKERS) as pool:
+    # threads of the matrix product inside these would wait for each other
+    with threadpool_limits(limits=1, user_api="blas"), ThreadPoolExecutor(WORKERS) as pool:
         list(pool.map(count, range(blocks)))
     return out
 
