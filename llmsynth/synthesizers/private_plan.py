@@ -61,7 +61,7 @@ def plan_lines(settings: PrivacySettings, *, num_units: int, num_columns: int) -
         "Utility depends on epsilon times rows above all. Expect about what half of Adult "
         f"({_MEASURED_ROWS:,} rows) has at epsilon "
         f'{settings.epsilon * num_units / _MEASURED_ROWS:.2g}: see "Differential privacy" in '
-        "benchmarks/RESULTS.md for the measured figures at 1, 4 and 8."
+        "benchmarks/RESULTS.md for what was measured."
     )
 
 
