@@ -32,6 +32,7 @@ from sklearn.pipeline import make_pipeline
 from llmsynth import Synthesizer, demo_tables
 from llmsynth.models.precision import fastest_dtype
 from llmsynth.models.pretrained import load_pretrained
+from llmsynth.schema import CategoryColumn
 from llmsynth.synthesizers.text_learner import TextLearner
 from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.training.row_batches import micro_batches, padded
@@ -246,6 +247,10 @@ def _perplexities(
     """Perplexity per token of held-out texts behind their header, un-tuned and tuned."""
     learner = synthesizer.learner_
     assert isinstance(learner, TextLearner)
+    header = synthesizer.schema_.column(HEADER)
+    assert isinstance(header, CategoryColumn)
+    # Labels of fewer than five rows were not learned.
+    held_out = held_out[held_out[HEADER].isin(header.categories)]
     base = load_pretrained(options.model, dtype=fastest_dtype())
     for name, model in (("untuned", base.model.eval()), ("tuned", learner.model.eval())):
         loss, tokens = _loss(learner, model, held_out)
