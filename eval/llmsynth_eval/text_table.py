@@ -42,3 +42,8 @@ def interval_text(interval: Interval | None) -> str:
     if interval is None:
         return "-"
     return f"{number_text(interval[0])} to {number_text(interval[1])}"
+
+
+def p_text(p_value: float) -> str:
+    """A p-value in words of few digits."""
+    return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.4f}"

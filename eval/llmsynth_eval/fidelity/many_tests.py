@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 from llmsynth_eval.headline import Answer, Headline
+from llmsynth_eval.text_table import p_text
 
 LEVEL = 0.01
 
@@ -57,7 +58,7 @@ def answered(
     p_value = min(1.0, count * worst.p_value)
     certain = [test for test in beyond if count * test.p_value <= LEVEL]
     noun = comparisons.subject if len(tests) == 1 else comparisons.subjects
-    figures = f"{worst.about} ({comparisons.unit} {worst.effect:.3f}, {_p_text(p_value)})"
+    figures = f"{worst.about} ({comparisons.unit} {worst.effect:.3f}, {p_text(p_value)})"
     if certain:
         words = f"{len(certain):,} of {len(tests):,} {noun} differ from the real table beyond "
         words += f"chance; most clearly {figures}."
@@ -90,7 +91,3 @@ def _headline(comparisons: Comparisons, answer: Answer, words: str, **test: floa
         words=words,
         **test,
     )
-
-
-def _p_text(p_value: float) -> str:
-    return "p < 0.0001" if p_value < 1e-4 else f"p = {p_value:.4f}"

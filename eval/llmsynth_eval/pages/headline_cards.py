@@ -7,6 +7,7 @@ from html import escape
 from llmsynth_eval.headline import Headline
 from llmsynth_eval.overall import TOPICS, topic_words
 from llmsynth_eval.report import Evaluation
+from llmsynth_eval.text_table import p_text
 
 # The sign carries the answer as well as the colour does.
 ANSWERS = {
@@ -48,14 +49,9 @@ def _card(headline: Headline) -> str:
 def _test(headline: Headline) -> str:
     if headline.p_value is None:
         return ""
-    words = f"p = {p_text(headline.p_value)}"
+    words = p_text(headline.p_value)
     if headline.level is not None:
         words += f", alarm below {headline.level:.3g}"
     if headline.margin is not None:
         words += f" and beyond {headline.margin:.3g}"
-    return f'<p class="test">{words}</p>'
-
-
-def p_text(p_value: float) -> str:
-    """A p-value of few digits."""
-    return f"{p_value:.3f}" if p_value >= 0.001 else f"{p_value:.1e}"
+    return f'<p class="test">{escape(words)}</p>'

@@ -10,7 +10,7 @@ from string import Template
 
 from llmsynth.errors import InputError
 from llmsynth_eval.definitions import Definition
-from llmsynth_eval.overall import NO_GUARANTEE, overall_words
+from llmsynth_eval.overall import NO_GUARANTEE, overall_words, topic_words
 from llmsynth_eval.pages.comparison import comparison_tables
 from llmsynth_eval.pages.page import style
 from llmsynth_eval.pages.table_section import anchor, table_section
@@ -74,7 +74,9 @@ def _overall(evaluation: Evaluation, *, named: bool) -> str:
     name = f"<b>{escape(evaluation.name)}:</b> " if named else ""
     is_tested = any(headline.answer != "not measured" for headline in evaluation.headlines)
     kind = "alarm" if evaluation.alarms else "good" if is_tested else "none"
-    return f'<p class="overall {kind}">{name}{escape(overall_words(evaluation))}</p>'
+    # Beside others, the questions themselves stand in the table that follows.
+    words = topic_words(evaluation.headlines) if named else overall_words(evaluation)
+    return f'<p class="overall {kind}">{name}{escape(words)}</p>'
 
 
 def _contents(report: Report) -> str:
