@@ -21,8 +21,7 @@ from pathlib import Path
 import machine
 import numpy as np
 import torch
-from tokenizers import Tokenizer, decoders, pre_tokenizers, trainers
-from tokenizers import models as token_models
+from language_models import trained_tokenizer
 from transformers import AutoTokenizer, PreTrainedTokenizerFast
 
 from llmsynth import demo_tables
@@ -40,7 +39,7 @@ NOTE = r'; note="(?:[^"\\\x00-\x1f\x7f]|\\["\\/bfnrt]){0,200}"\n'
 def main() -> None:
     """Measure, and print one JSON line per figure."""
     options = _options()
-    tokenizer = _from_gguf(options.gguf) if options.gguf else _trained(16_000)
+    tokenizer = _from_gguf(options.gguf) if options.gguf else trained_tokenizer(16_000)
     print(json.dumps({"date": date.today().isoformat(), **machine.describe(), **vars(options)}))
     row = RowLanguage(infer_schema(demo_tables.load("adult"))).regex()
     for name, pattern in {"adult": row, "adult_and_note": row.removesuffix(r"\n") + NOTE}.items():
@@ -123,28 +122,6 @@ def _from_gguf(path: str) -> PreTrainedTokenizerFast:
     tokenizer = AutoTokenizer.from_pretrained(file.parent, gguf_file=file.name)
     assert isinstance(tokenizer, PreTrainedTokenizerFast)
     return tokenizer
-
-
-def _trained(num_tokens: int) -> PreTrainedTokenizerFast:
-    bpe = Tokenizer(token_models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    texts = (
-        str(cell)
-        for name in demo_tables.names()
-        for column in demo_tables.load(name).itercolumns()
-        for cell in column.to_pylist()
-    )
-    trainer = trainers.BpeTrainer(
-        vocab_size=num_tokens,
-        special_tokens=["<end>"],
-        initial_alphabet=pre_tokenizers.ByteLevel.alphabet(),
-        show_progress=False,
-    )
-    bpe.train_from_iterator(texts, trainer)
-    return PreTrainedTokenizerFast(  # type: ignore[no-untyped-call]
-        tokenizer_object=bpe, eos_token="<end>"
-    )
 
 
 if __name__ == "__main__":

@@ -11,9 +11,8 @@ from llmsynth_eval.coded_table import CodedTable, Codes
 from llmsynth_eval.details import DetailTable
 from llmsynth_eval.figure import Figure, Goal
 from llmsynth_eval.headline import Headline
-from llmsynth_eval.intervals import wilson
 from llmsynth_eval.metric import Comparison, Measurement
-from llmsynth_eval.privacy.excess import Excess
+from llmsynth_eval.privacy.excess import Excess, excess_figures
 from llmsynth_eval.privacy.row_keys import Keys, row_keys, row_label
 
 LEVEL = 0.01
@@ -65,27 +64,16 @@ def occurrences(rows: Keys, values: Keys, times: Codes) -> Codes:
 
 
 def _figures(excess: Excess) -> tuple[Figure, Figure]:
-    share = Figure(
-        name="reproduced_rows",
-        title="Reproduced train rows",
-        value=excess.train_hits / excess.train_rows,
-        interval=wilson(excess.train_hits, excess.train_rows),
-        floor=excess.holdout_hits / excess.holdout_rows,
-        floor_interval=wilson(excess.holdout_hits, excess.holdout_rows),
-        goal="lower",
-        meaning="Share of train rows that occur in the synthetic table; the floor is the share "
-        "of holdout rows that do.",
+    return excess_figures(
+        excess,
+        names=("reproduced_rows", "reproduced_excess"),
+        titles=("Reproduced train rows", "Reproduced rows beyond chance"),
+        meanings=(
+            "Share of train rows that occur in the synthetic table; the floor is the share "
+            "of holdout rows that do.",
+            "Share of train rows that occur in the synthetic table less that of holdout rows.",
+        ),
     )
-    difference = Figure(
-        name="reproduced_excess",
-        title="Reproduced rows beyond chance",
-        value=excess.value,
-        interval=excess.interval,
-        floor=0.0,
-        goal="lower",
-        meaning="Share of train rows that occur in the synthetic table less that of holdout rows.",
-    )
-    return share, difference
 
 
 def _headline(excess: Excess, level: float) -> Headline:

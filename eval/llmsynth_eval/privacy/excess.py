@@ -7,8 +7,8 @@ from dataclasses import dataclass
 
 from scipy.stats import beta, hypergeom
 
-from llmsynth_eval.figure import Interval
-from llmsynth_eval.intervals import Z95
+from llmsynth_eval.figure import Figure, Interval
+from llmsynth_eval.intervals import Z95, wilson
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -50,6 +50,36 @@ class Excess:
         variance += second * (1 - second) / (self.holdout_rows + 2)
         half = Z95 * math.sqrt(variance)
         return max(-1.0, first - second - half), min(1.0, first - second + half)
+
+
+def excess_figures(
+    excess: Excess,
+    *,
+    names: tuple[str, str],
+    titles: tuple[str, str],
+    meanings: tuple[str, str],
+) -> tuple[Figure, Figure]:
+    """The share of train rows hit beside the holdout's, and the difference of the two."""
+    share = Figure(
+        name=names[0],
+        title=titles[0],
+        value=excess.train_hits / excess.train_rows,
+        interval=wilson(excess.train_hits, excess.train_rows),
+        floor=excess.holdout_hits / excess.holdout_rows,
+        floor_interval=wilson(excess.holdout_hits, excess.holdout_rows),
+        goal="lower",
+        meaning=meanings[0],
+    )
+    difference = Figure(
+        name=names[1],
+        title=titles[1],
+        value=excess.value,
+        interval=excess.interval,
+        floor=0.0,
+        goal="lower",
+        meaning=meanings[1],
+    )
+    return share, difference
 
 
 def clopper_pearson(successes: int, trials: int, *, confidence: float = 0.95) -> Interval:

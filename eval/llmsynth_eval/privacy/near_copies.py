@@ -13,10 +13,9 @@ from llmsynth_eval.coded_table import CodedTable
 from llmsynth_eval.details import DetailTable
 from llmsynth_eval.figure import Figure, Goal
 from llmsynth_eval.headline import Headline
-from llmsynth_eval.intervals import wilson
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.privacy.copy_test import LEVEL, MOST_LISTED
-from llmsynth_eval.privacy.excess import Excess
+from llmsynth_eval.privacy.excess import Excess, excess_figures
 from llmsynth_eval.privacy.row_keys import (
     canonical_positions,
     canonical_rows,
@@ -111,27 +110,17 @@ def _excess(hits: NDArray[np.bool_], train_rows: int, holdout_rows: int) -> Exce
 
 
 def _figures(look: Excess) -> tuple[Figure, Figure]:
-    share = Figure(
-        name="near_copied_rows",
-        title="Nearly copied train rows",
-        value=look.train_hits / look.train_rows,
-        interval=wilson(look.train_hits, look.train_rows),
-        floor=look.holdout_hits / look.holdout_rows,
-        floor_interval=wilson(look.holdout_hits, look.holdout_rows),
-        goal="lower",
-        meaning="Share of train rows that differ from a synthetic row in one or two cells only "
-        "and share more telling cells than 99% of real rows do; the floor is the holdout's share.",
+    return excess_figures(
+        look,
+        names=("near_copied_rows", "near_copy_excess"),
+        titles=("Nearly copied train rows", "Near copies beyond chance"),
+        meanings=(
+            "Share of train rows that differ from a synthetic row in one or two cells only "
+            "and share more telling cells than 99% of real rows do; the floor is the holdout's "
+            "share.",
+            "Nearly copied share of train rows less that of unseen rows; 0 is none.",
+        ),
     )
-    difference = Figure(
-        name="near_copy_excess",
-        title="Near copies beyond chance",
-        value=look.value,
-        interval=look.interval,
-        floor=0.0,
-        goal="lower",
-        meaning="Nearly copied share of train rows less that of unseen rows; 0 is none.",
-    )
-    return share, difference
 
 
 def _headline(look: Excess, p_value: float, level: float) -> Headline:
