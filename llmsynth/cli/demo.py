@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shlex
 from enum import StrEnum
-from importlib.util import find_spec
 from pathlib import Path
 from typing import Annotated
 
@@ -13,17 +12,17 @@ import pyarrow as pa
 import typer
 
 from llmsynth import demo_tables
-from llmsynth.cli.failures import INTERRUPTED, PARTIAL, missing_extra
+from llmsynth.cli.failures import INTERRUPTED, PARTIAL
 from llmsynth.cli.fit import fit_into, prepare_folder
 from llmsynth.cli.judging import DemoFiles, judged
 from llmsynth.cli.row_stream import shortfall, stream_rows
 from llmsynth.cli.sample import written_line
 from llmsynth.demo_tables import DemoTable
+from llmsynth.judging import require_judges
 from llmsynth.schema import CategoryColumn, TableSchema, infer_schema
 from llmsynth.tables import write_table
 
 SPLIT_SEED = 0
-_EVAL_MODULES = ("sklearn", "llmsynth_eval")
 
 
 class DemoName(StrEnum):
@@ -39,7 +38,7 @@ def demo_command(
     max_minutes: Annotated[float, typer.Option(help="Most minutes the fit may take.")] = 2.0,
 ) -> None:
     """Fit a small real table, write a synthetic one, and measure it against held-out real rows."""
-    _require_judges()
+    require_judges()
     about, files = demo_tables.describe(table.value), DemoFiles(out)
     prepare_folder(files.synthesizer)
     typer.echo(f"{about.title}\n{about.citation} {about.licence}.\n")
@@ -62,12 +61,6 @@ def halves(table: pa.Table, *, seed: int) -> tuple[pa.Table, pa.Table]:
     order = np.random.default_rng(seed).permutation(different.num_rows)
     middle = different.num_rows // 2
     return different.take(pa.array(order[:middle])), different.take(pa.array(order[middle:]))
-
-
-def _require_judges() -> None:
-    for module in _EVAL_MODULES:
-        if find_spec(module) is None:
-            raise missing_extra(ModuleNotFoundError(name=module))
 
 
 def _split(about: DemoTable, files: DemoFiles) -> tuple[pa.Table, TableSchema]:

@@ -1,15 +1,13 @@
-"""What the demo writes, and how the judges, a package this one must not import, are run on it."""
+"""What the demo writes, and how it is judged."""
 
 from __future__ import annotations
 
-import subprocess
-import sys
 from dataclasses import dataclass
 from pathlib import Path
 
 from rich.console import Console
 
-from llmsynth.errors import LlmsynthError
+from llmsynth.judging import run_judges
 
 
 @dataclass(frozen=True)
@@ -49,7 +47,7 @@ class DemoFiles:
 
 
 def judged(files: DemoFiles, target: str, *, title: str) -> str:
-    """Run `python -m llmsynth_eval judge` on the files: writes the page and JSON.
+    """Have the judges write the page and JSON.
 
     Returns:
         The judgement as text.
@@ -57,17 +55,6 @@ def judged(files: DemoFiles, target: str, *, title: str) -> str:
     Raises:
         LlmsynthError: the judges failed; with their last line.
     """
-    with Console(stderr=True).status("judging") as _:
-        run = subprocess.run(
-            _command(files, target, title), capture_output=True, text=True, encoding="utf-8"
-        )
-    if run.returncode != 0:
-        lines = run.stderr.strip().splitlines() or ["no reason given"]
-        raise LlmsynthError(f"The judges failed: {lines[-1].removeprefix('error: ')}")
-    return run.stdout
-
-
-def _command(files: DemoFiles, target: str, title: str) -> list[str]:
     options = {
         "train": files.train,
         "synthetic": files.synthetic,
@@ -78,5 +65,5 @@ def _command(files: DemoFiles, target: str, title: str) -> list[str]:
         "out": files.page,
         "json": files.judgement,
     }
-    given = [text for name, value in options.items() for text in (f"--{name}", str(value))]
-    return [sys.executable, "-m", "llmsynth_eval", "judge", *given]
+    with Console(stderr=True).status("judging") as _:
+        return run_judges("judge", options)

@@ -10,6 +10,7 @@ from pathlib import Path
 import pyarrow as pa
 import pytest
 
+from llmsynth import judging
 from llmsynth.cli import demo
 from llmsynth.cli.judging import DemoFiles, judged
 from llmsynth.errors import LlmsynthError
@@ -41,7 +42,7 @@ def test_the_split_follows_its_seed_alone() -> None:
 def test_without_the_judges_packages_the_demo_says_what_to_install(
     monkeypatch: pytest.MonkeyPatch, tmp_path: Path, invoke: Invoke
 ) -> None:
-    monkeypatch.setattr(demo, "find_spec", lambda name: None if name == "sklearn" else name)
+    monkeypatch.setattr(judging, "find_spec", lambda name: None if name == "sklearn" else name)
     status, _, complaint = invoke(["demo", "--out", tmp_path / "demo"])
     assert status == 2
     assert complaint == (

@@ -104,7 +104,7 @@ def _more_columns(evaluation: Evaluation) -> str:
 
 def _worst_pairs(pairs: Iterable[PairError]) -> str:
     rows = [(f"{pair.first} x {pair.second}", pair.error, pair.floor) for pair in pairs]
-    return _sortable(("Pair", "Error", "Floor"), rows) if rows else ""
+    return sortable_table(("Pair", "Error", "Floor"), rows) if rows else ""
 
 
 def _curves(evaluation: Evaluation, key: str) -> str:
@@ -137,11 +137,12 @@ def _detail(table: DetailTable) -> str:
     return (
         f"<details><summary>{escape(table.title)}</summary>"
         f'<p class="lead">{escape(table.meaning)}{rest}</p>'
-        f"{_sortable(table.columns, table.rows[:MAX_TABLE_ROWS])}</details>"
+        f"{sortable_table(table.columns, table.rows[:MAX_TABLE_ROWS])}</details>"
     )
 
 
-def _sortable(columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
+def sortable_table(columns: Iterable[str], rows: Iterable[Iterable[Cell]]) -> str:
+    """A table that the page's script sorts by the heading that is pressed."""
     head = "".join(f"<th>{escape(column)}</th>" for column in columns)
     body = "".join(f"<tr>{''.join(_cell(cell) for cell in row)}</tr>" for row in rows)
     return (

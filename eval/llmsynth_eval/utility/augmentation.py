@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from typing import Literal
 
 import numpy as np
@@ -67,6 +68,10 @@ class Augmentation:
     num_rare: int
     num_test_rare: int
     notes: tuple[str, ...] = ()
+
+    def to_json(self) -> str:
+        """All of it as JSON."""
+        return json.dumps(asdict(self), indent=1, allow_nan=False) + "\n"
 
     def table(self) -> DetailTable:
         """The arms as a table to show."""
@@ -292,4 +297,4 @@ def _words(found: LearnerVerdict, task: RareTask, name: str) -> str:
         return f"Gain: {rows} help to find the class more than any simpler way does ({shown})."
     if found.verdict == "harm":
         return f"Harm: {rows} make the class harder to find than doing nothing does ({shown})."
-    return f"No gain detected: {rows} are not shown to beat every simpler way ({shown})."
+    return f"No gain over {found.rival}: {rows} are not shown to beat it ({shown})."

@@ -6,12 +6,10 @@ from dataclasses import dataclass
 from typing import ClassVar
 
 from llmsynth.errors import SettingsError
-from llmsynth_eval.details import DetailTable
 from llmsynth_eval.figure import Figure, Goal
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.utility.augmentation import AMOUNTS, NUM_SEEDS, Amount, Augmentation, benefit
 from llmsynth_eval.utility.learners import LearnerName
-from llmsynth_eval.utility.rare_rows import RareRows
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +45,7 @@ class RareClassBenefit:
             return Measurement(notes=(f"Rare class benefit was left out: {error}",))
         return Measurement(
             figures=(_figure(found),),
-            tables=(found.table(), _rows_table(found.minority, found.rare_rows)),
+            tables=(found.table(), found.rare_rows.table(found.minority)),
             notes=(found.words, *found.notes),
         )
 
@@ -62,24 +60,4 @@ def _figure(found: Augmentation) -> Figure:
         meaning="AUPRC with the synthetic rows of the class added to train, less that of the best "
         "simpler way (of doing nothing, where they harm). Real rows of the class have no floor "
         "here: as many more are not at hand.",
-    )
-
-
-def _rows_table(minority: str, rows: RareRows) -> DetailTable:
-    return DetailTable(
-        name="rare_rows",
-        title=f"Synthetic rows of {minority}",
-        columns=("Question", "Synthetic", "Train"),
-        rows=(
-            ("copies of a train row, share", rows.copy_share, None),
-            (
-                "probability of the class by a learner of test",
-                rows.consistency,
-                rows.train_consistency,
-            ),
-            ("distinct rows, share", rows.unique_share, rows.train_unique_share),
-            ("mean Gower distance of two rows", rows.distance, rows.train_distance),
-        ),
-        meaning="Good rows are no copies, as different from each other as train's, and as likely "
-        "to be of the class by a learner that saw neither.",
     )

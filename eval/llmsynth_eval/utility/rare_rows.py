@@ -8,6 +8,7 @@ import numpy as np
 
 from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import CodedTable
+from llmsynth_eval.details import DetailTable
 from llmsynth_eval.row_groups import group_rows
 from llmsynth_eval.utility.learners import fit
 from llmsynth_eval.utility.rebalancing import RareTask, balanced_weights
@@ -32,6 +33,26 @@ class RareRows:
     consistency: float
     """Mean probability of the class by a class-balanced learner taught by the test rows."""
     train_consistency: float
+
+    def table(self, minority: str) -> DetailTable:
+        """All of it as a table to show."""
+        return DetailTable(
+            name="rare_rows",
+            title=f"Synthetic rows of {minority}",
+            columns=("Question", "Synthetic", "Train"),
+            rows=(
+                ("copies of a train row, share", self.copy_share, None),
+                (
+                    "probability of the class by a learner of test",
+                    self.consistency,
+                    self.train_consistency,
+                ),
+                ("distinct rows, share", self.unique_share, self.train_unique_share),
+                ("mean Gower distance of two rows", self.distance, self.train_distance),
+            ),
+            meaning="Good rows are no copies, as different from each other as train's, and as "
+            "likely to be of the class by a learner that saw neither.",
+        )
 
 
 def rare_rows(task: RareTask, test: Task, *, seed: int) -> RareRows:
