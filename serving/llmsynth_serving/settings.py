@@ -44,6 +44,8 @@ class ServiceSettings:
     """Rate limit of one key."""
     secure_cookies: bool = False
     """Send session cookies over HTTPS only; set it wherever TLS ends before the service."""
+    session_hours: float = 12.0
+    """How long a browser stays signed in."""
     lease_seconds: float = 8.0
     """A worker silent for so long is taken for dead, and its jobs go to another."""
     beat_seconds: float = 2.0
@@ -62,6 +64,7 @@ class ServiceSettings:
             "max_table_columns": self.max_table_columns > 0,
             "requests_per_minute": self.requests_per_minute > 0,
             "lease_seconds": self.lease_seconds > 2 * self.beat_seconds > 0,
+            "session_hours": self.session_hours > 0,
             "small_rows_seconds": self.small_rows_seconds > 0,
             "poll_seconds": self.poll_seconds > 0,
             "cpu_jobs": self.cpu_jobs >= 1,

@@ -79,11 +79,16 @@ def find_caller(session: Session, text: str) -> Caller | None:
     if mark != MARK or not key_id or not secret:
         return None
     key = session.scalar(select(ApiKey).where(ApiKey.id == key_id))
-    if key is None or key.revoked_at is not None:
+    if key is None or not _is_right(key.secret_hash, secret):
+        return None
+    return holder(key)
+
+
+def holder(key: ApiKey) -> Caller | None:
+    """Whoever proved to hold a key, as a caller; None where it is expired or revoked."""
+    if key.revoked_at is not None:
         return None
     if key.expires_at is not None and key.expires_at <= now():
-        return None
-    if not _is_right(key.secret_hash, secret):
         return None
     scope = next(scope for scope in SCOPES if scope == key.scope)
     return Caller(key_id=key.id, project_id=key.project_id, scope=scope, key_name=key.name)

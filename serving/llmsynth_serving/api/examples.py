@@ -13,10 +13,16 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
     "FitOrder": [
         {"table_id": _TABLE_ID, "target": "income", "max_minutes": 5},
         {"table_id": _TABLE_ID, "name": "quick look", "max_epochs": 1, "seed": 7},
+        {"table_id": _TABLE_ID, "name": "private", "epsilon": 4, "entity": "patient_id"},
     ],
     "SampleOrder": [
         {"synthesizer_id": _SYNTHESIZER_ID, "rows": 10_000},
         {"synthesizer_id": _SYNTHESIZER_ID, "rows": 500, "where": {"sex": "Female"}, "seed": 2},
+        {
+            "synthesizer_id": _SYNTHESIZER_ID,
+            "rows": 500,
+            "quotas": {"income": {">50K": 0.5, "<=50K": 0.5}},
+        },
     ],
     "EvaluationOrder": [
         {

@@ -17,8 +17,16 @@ Temperature = Annotated[float, Meta(gt=0, le=10)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Limit = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Where = dict[str, Any]
+Quotas = Annotated[
+    dict[Column, Annotated[dict[Column, Share], Meta(min_length=1, max_length=1_000)]],
+    Meta(max_length=8),
+]
 MOST_ROWS = 1_000_000_000
 MOST_EPOCHS = 10_000
+ModelName = Annotated[
+    str, Meta(max_length=200, pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]*(/[A-Za-z0-9_.-]+)?$")
+]
+"""`compact`, a short name, or a hub id; never a folder of the service's machine."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -27,12 +35,22 @@ class FitOrder:
 
     table_id: Id
     name: Name = "synthesizer"
+    model: ModelName = "compact"
     target: Column | None = None
     max_minutes: Annotated[float, Meta(gt=0, le=10_080)] | None = None
     max_epochs: Annotated[float, Meta(gt=0, le=MOST_EPOCHS)] | None = None
     keep_rare: bool = False
     drop_text: bool = False
     seed: Seed = 0
+    epsilon: Annotated[float, Meta(gt=0, le=1_000)] | None = None
+    """Fit under differential privacy, spending at most this."""
+    delta: Annotated[float, Meta(gt=0, lt=0.1)] | None = None
+    entity: Column | None = None
+    """Column that says whose row it is; each row is its own unit when omitted."""
+    rows_per_entity: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    schema_is_public: bool = False
+    """With epsilon: kinds, categories and bounds of the table's schema are known to everybody.
+    Otherwise they are found out anew, with noise."""
 
     def settings(self) -> dict[str, Any]:
         """The settings alone."""
@@ -49,6 +67,8 @@ class SampleOrder:
     name: Name = "sample"
     where: Where = field(default_factory=dict)
     """Column to value, the same for all rows."""
+    quotas: Quotas = field(default_factory=dict)
+    """Column to value to share of the rows; those of one column add up to 1."""
     temperature: Temperature = 1.0
     top_p: Share = 1.0
     seed: Seed = 0

@@ -70,6 +70,16 @@ class ApiKey(Record):
     max_running_jobs: Mapped[int | None]
 
 
+class WebSession(Record):
+    """A browser signed in with a key; its token is kept as a hash only."""
+
+    __tablename__ = "web_session"
+
+    key_id: Mapped[str] = mapped_column(ForeignKey("api_key.id", ondelete="CASCADE"), index=True)
+    token_hash: Mapped[str] = mapped_column(String(64), unique=True)
+    expires_at: Mapped[datetime]
+
+
 class Owned(Record):
     """An object of a project."""
 
@@ -154,6 +164,8 @@ class Job(Owned):
     """Lower comes first."""
     progress: Mapped[Json] = mapped_column(default=dict)
     """Last step: stage, done, total, loss, seconds_left."""
+    curve: Mapped[Json] = mapped_column(default=dict, server_default="{}")
+    """Of a fit: `points`, share done and loss, thinned as they grow."""
     result: Mapped[Json | None]
     """Ids of what was made, counts."""
     error: Mapped[Json | None]

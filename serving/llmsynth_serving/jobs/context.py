@@ -13,6 +13,7 @@ from llmsynth.errors import InputError
 from llmsynth.progress import Step
 from llmsynth_serving.database.records import Job, Synthesizer, Table
 from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.jobs.loss_curve import LossCurve
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
 
@@ -32,6 +33,7 @@ class JobContext:
     storage: Storage
     database: Database
     send: Callable[[Message], None]
+    curve: LossCurve = field(default_factory=LossCurve)
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Part of every path that the attempt writes: a stalled attempt harms no other's files."""
 
@@ -60,21 +62,22 @@ class JobContext:
                 storage=Storage(settings.storage),
                 database=database,
                 send=send,
+                curve=LossCurve(job.curve.get("points", ())),
             )
 
     def progress(self, step: Step) -> None:
         """Report how far the work has come."""
-        self.send(
-            {
-                "progress": {
-                    "stage": step.stage,
-                    "done": step.done,
-                    "total": step.total,
-                    "loss": step.loss,
-                    "seconds_left": step.seconds_left,
-                }
-            }
-        )
+        progress: Message = {
+            "stage": step.stage,
+            "done": step.done,
+            "total": step.total,
+            "loss": step.loss,
+            "seconds_left": step.seconds_left,
+        }
+        if step.loss is not None:
+            self.curve.add(step.done / step.total, step.loss)
+            progress["curve"] = {"points": self.curve.points}
+        self.send({"progress": progress})
 
     @contextmanager
     def table(self, key: str = "table_id") -> Iterator[tuple[Table, Path]]:

@@ -17,10 +17,12 @@ def fit(context: JobContext) -> dict[str, Any]:
     Returns:
         `synthesizer`: path, bytes and provenance of the bundle in storage.
     """
+    settings = dict(context.spec["settings"])
+    is_public = settings.pop("schema_is_public", False) or settings.get("epsilon") is None
     with context.table() as (table, path):
-        synthesizer = Synthesizer(
-            schema=TableSchema.from_json(json.dumps(table.schema)), **context.spec["settings"]
-        )
+        # An inferred schema tells of the rows: a private fit takes it only where it is public.
+        schema = TableSchema.from_json(json.dumps(table.schema)) if is_public else None
+        synthesizer = Synthesizer(schema=schema, **settings)
         synthesizer.fit(path, checkpoint_dir=context.work / "checkpoint", progress=context.progress)
     folder = context.work / f"bundle-{context.attempt}"
     synthesizer.save(folder)

@@ -12,8 +12,11 @@ import pyarrow.parquet as pq
 
 from llmsynth.generation.generator import SHARD_ROWS, SamplingSettings
 from llmsynth.progress import Step
+from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
 from llmsynth_serving.jobs.context import JobContext
+from llmsynth_serving.jobs.quotas import quota_rows
+from llmsynth_serving.objects.profiles import Profile, profile
 
 PART_ROWS = 8 * SHARD_ROWS
 
@@ -43,10 +46,18 @@ def sample(context: JobContext) -> dict[str, Any]:
             "num_columns": len(synthesizer.schema_.columns),
             "num_bytes": context.storage.size(where),
             "schema": json.loads(synthesizer.schema_.to_json()),
+            "profile": _profile(context, where, synthesizer.schema_),
         },
         "asked": context.spec["rows"],
         "is_partial": num_rows < context.spec["rows"],
     }
+
+
+def _profile(context: JobContext, path: str, schema: TableSchema) -> Profile:
+    # One column at a time, so that a large table fits.
+    with context.storage.open(path) as file:
+        source = pq.ParquetFile(file)
+        return profile((c, source.read([c.name]).column(0)) for c in schema.columns)
 
 
 def _parts(context: JobContext, synthesizer: Synthesizer) -> list[Path]:
@@ -79,7 +90,10 @@ def _draw(
         top_p=spec.get("top_p", 1.0),
         first_row=first,
     )
-    _, chunks = synthesizer.iter_sample(count, where=spec.get("where") or None, settings=settings)
+    given = quota_rows(spec.get("quotas") or {}, first=first, count=count, seed=settings.seed)
+    _, chunks = synthesizer.iter_sample(
+        count, where=spec.get("where") or None, given=given, settings=settings
+    )
     hidden = path.with_suffix(f".{context.attempt}")
     pq.write_table(pa.concat_tables(chunks), hidden)
     hidden.replace(path)

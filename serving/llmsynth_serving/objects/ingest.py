@@ -19,13 +19,12 @@ import pyarrow.parquet as pq
 
 from llmsynth.errors import LlmsynthError, TableError
 from llmsynth.schema.inference import infer_schema
-from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables import read_table
 from llmsynth.tables.conforming import conform
+from llmsynth_serving.objects.profiles import of_table
 
 _GZIP = b"\x1f\x8b"
 _STEP = 1 << 20
-TOP_VALUES = 8
 
 
 def main(arguments: list[str]) -> int:
@@ -71,7 +70,7 @@ def ingest(
         "num_rows": table.num_rows,
         "num_columns": table.num_columns,
         "schema": json.loads(schema.to_json()),
-        "profile": {"columns": [_profile(column) for column in _columns(typed, schema)]},
+        "profile": of_table(typed, schema),
     }
 
 
@@ -105,27 +104,6 @@ def _refuse_nul(table: pa.Table) -> None:
             raise TableError(
                 f"The file: column {name!r} holds NUL characters.", hint="Save it as plain text."
             )
-
-
-def _columns(table: pa.Table, schema: TableSchema) -> list[tuple[str, str, pa.ChunkedArray]]:
-    return [(column.name, column.kind, table.column(column.name)) for column in schema.columns]
-
-
-def _profile(column: tuple[str, str, pa.ChunkedArray]) -> dict[str, Any]:
-    name, kind, cells = column
-    summary: dict[str, Any] = {"name": name, "kind": kind, "missing": cells.null_count}
-    if kind in ("number", "date", "datetime") and cells.null_count < len(cells):
-        extremes = pc.min_max(cells)
-        summary |= {"minimum": str(extremes["min"]), "maximum": str(extremes["max"])}
-        if kind == "number":
-            summary["mean"] = float(pc.mean(cells.cast(pa.float64())).as_py())
-    elif kind in ("category", "boolean"):
-        counts = pc.value_counts(cells.combine_chunks().drop_null())
-        order = pc.array_sort_indices(counts.field("counts"), order="descending")
-        top = counts.take(order[:TOP_VALUES]).to_pylist()
-        summary["distinct"] = len(counts)
-        summary["top"] = [[str(item["values"]), item["counts"]] for item in top]
-    return summary
 
 
 if __name__ == "__main__":

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 from sqlalchemy import func, select
@@ -37,12 +38,16 @@ def order_fit(
 def order_sample(
     service: Service, caller: Caller, *, synthesizer_id: str, name: str, **order: Any
 ) -> Job:
-    """Queue a sample; `order` holds rows, where, seed, temperature, top_p.
+    """Queue a sample; `order` holds rows, where, quotas, seed, temperature, top_p.
 
     Raises:
         ConflictError: the synthesizer is not ready.
         QuotaError: more rows than the key may still hold.
+        RefusedInputError: shares of a column that do not add up to 1.
     """
+    for column, shares in order.get("quotas", {}).items():
+        if not math.isclose(sum(shares.values()), 1, abs_tol=1e-6):
+            raise RefusedInputError(f"quotas: the shares of {column!r} must add up to 1.")
     with service.database.session() as session:
         synthesizer = find(session, Synthesizer, synthesizer_id, project_id=caller.project_id)
         if synthesizer.state != "ready":

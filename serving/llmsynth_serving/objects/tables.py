@@ -103,14 +103,23 @@ def correct_schema(
     return table
 
 
-def preview(service: Service, table: Table, rows: int) -> pa.Table:
-    """The first rows."""
+def preview(service: Service, table: Table, rows: int, *, first: int = 0) -> pa.Table:
+    """Some rows, from the one numbered `first` on; row groups before it are not read."""
     with service.storage.open(table.path) as file:
         source = pq.ParquetFile(file)
-        first = next(source.iter_batches(batch_size=rows), None)
-        if first is None:
-            return source.schema_arrow.empty_table()
-        return pa.Table.from_batches([first])
+        sizes = [source.metadata.row_group(i).num_rows for i in range(source.num_row_groups)]
+        group = 0
+        while group < len(sizes) and first >= sizes[group]:
+            first -= sizes[group]
+            group += 1
+        batches = []
+        wanted = first + rows
+        for batch in source.iter_batches(rows, row_groups=list(range(group, len(sizes)))):
+            batches.append(batch)
+            wanted -= batch.num_rows
+            if wanted <= 0:
+                break
+        return pa.Table.from_batches(batches, source.schema_arrow).slice(first, rows)
 
 
 def csv_path(service: Service, table: Table) -> str:

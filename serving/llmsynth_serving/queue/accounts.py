@@ -34,8 +34,11 @@ class JobAccount:
 
     def progress(self, job_id: str, worker: str, progress: dict[str, Any]) -> bool:
         """Note how far it is; False where the job is no longer this worker's."""
+        values: dict[str, Any] = {"progress": {k: v for k, v in progress.items() if k != "curve"}}
+        if "curve" in progress:
+            values["curve"] = progress["curve"]
         with self._database.session() as session:
-            return _changed(session, job_id, ("running",), worker=worker, progress=progress)
+            return _changed(session, job_id, ("running",), worker=worker, **values)
 
     def succeed(self, job_id: str, result: dict[str, Any]) -> bool:
         """Make the objects that the job was to make and note its end, in one transaction."""
