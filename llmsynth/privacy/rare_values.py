@@ -2,8 +2,9 @@
 
 A category held by fewer rows than a floor is not learned as itself: its cells are left out of their
 rows, so that the model fills them from what remains. Numbers, dates and moments stop at the
-floor-th smallest and largest; where fewer rows than the floor have any, none is learned. This is a
-release rule, not differential privacy.
+floor-th smallest and largest; where fewer rows than the floor have any, none is learned. Where it
+is known whose row each is, entities are counted instead of rows. This is a release rule, not
+differential privacy.
 """
 
 from __future__ import annotations
@@ -53,16 +54,22 @@ class Protected:
 
 
 def protect_rare_values(
-    table: pa.Table, schema: TableSchema, *, floor: int = DEFAULT_FLOOR
+    table: pa.Table,
+    schema: TableSchema,
+    *,
+    floor: int = DEFAULT_FLOOR,
+    entities: npt.NDArray[np.int64] | None = None,
 ) -> Protected:
     """Apply the rule of the module docstring to every column.
 
     Args:
         table: columns as the schema has them, in their storage types.
         floor: how many rows must hold a category for it to be learned; 1 protects nothing.
+        entities: int64 (rows,), whose row each is; each row is its own entity when omitted.
     """
     if floor <= 1:
         return Protected(table, schema)
+    owners = None if entities is None else pa.array(entities)
     left_out: dict[str, npt.NDArray[np.bool_]] = {}
     categories: dict[str, int] = {}
     extremes: dict[str, int] = {}
@@ -70,17 +77,17 @@ def protect_rare_values(
         cells = table.column(index).combine_chunks()
         new: Column = column
         if isinstance(column, CategoryColumn):
-            new, cells, rare = _without_rare(column, cells, floor)
+            new, cells, rare = _without_rare(column, cells, owners, floor)
             if rare.any():
                 left_out[column.name] = rare
                 assert isinstance(new, CategoryColumn)
                 categories[column.name] = len(column.categories) - len(new.categories)
         elif isinstance(column, (NumberColumn, DateColumn, DatetimeColumn)):
-            if 0 < len(cells) - cells.null_count < floor:
+            if 0 < _num_holders(cells, owners) < floor:
                 left_out[column.name] = cells.is_valid().to_numpy(zero_copy_only=False)
                 new, cells = _emptied(column), pa.nulls(len(cells), cells.type)
             else:
-                new, cells, clipped = _without_extremes(column, cells, floor)
+                new, cells, clipped = _without_extremes(column, cells, owners, floor)
                 if clipped:
                     extremes[column.name] = clipped
         schema = schema.with_column(new)
@@ -89,10 +96,14 @@ def protect_rare_values(
 
 
 def _without_rare(
-    column: CategoryColumn, cells: pa.Array, floor: int
+    column: CategoryColumn, cells: pa.Array, owners: pa.Array | None, floor: int
 ) -> tuple[CategoryColumn, pa.Array, npt.NDArray[np.bool_]]:
     texts = cells.cast(pa.string())
-    counted = pc.value_counts(texts.drop_null())
+    each = texts
+    if owners is not None:
+        pairs = pa.table({"text": texts, "owner": owners}).group_by(["text", "owner"])
+        each = pairs.aggregate([])["text"]
+    counted = pc.value_counts(each.drop_null())
     held = {item["values"]: item["counts"] for item in counted.to_pylist()}
     kept = tuple(text for text in column.categories if held.get(text, 0) >= floor)
     if not kept and not column.nullable:
@@ -104,21 +115,41 @@ def _without_rare(
 
 
 def _without_extremes(
-    column: NumberColumn | DateColumn | DatetimeColumn, cells: pa.Array, floor: int
+    column: NumberColumn | DateColumn | DatetimeColumn,
+    cells: pa.Array,
+    owners: pa.Array | None,
+    floor: int,
 ) -> tuple[Column, pa.Array, int]:
-    present = cells.drop_null()
-    if not len(present):
+    if cells.null_count == len(cells):
         return column, cells, 0
-    ordered = present.take(pc.sort_indices(present))
-    size = len(ordered)
+    smallest, largest = _ends(cells, owners)
+    size = len(smallest)
     # Below twice the floor both ends meet in the middle.
-    low = ordered[min(floor - 1, (size - 1) // 2)]
-    high = ordered[max(size - floor, size // 2)]
+    low = smallest[min(floor - 1, (size - 1) // 2)]
+    high = largest[max(size - floor, size // 2)]
     outside = pc.or_(pc.less(cells, low), pc.greater(cells, high))
     clipped = int(pc.sum(outside.fill_null(False)).as_py() or 0)
     bounded = pc.if_else(pc.less(cells, low), low, pc.if_else(pc.greater(cells, high), high, cells))
     minimum, maximum = _bound_text(low), _bound_text(high)
     return replace(column, minimum=minimum, maximum=maximum), bounded, clipped
+
+
+def _num_holders(cells: pa.Array, owners: pa.Array | None) -> int:
+    if owners is None:
+        return len(cells) - int(cells.null_count)
+    return len(owners.filter(cells.is_valid()).unique())
+
+
+def _ends(cells: pa.Array, owners: pa.Array | None) -> tuple[pa.Array, pa.Array]:
+    """Smallest and largest cell of every entity, each rising; the cells twice without entities."""
+    present = cells.drop_null()
+    if owners is None:
+        ordered = present.take(pc.sort_indices(present))
+        return ordered, ordered
+    held = pa.table({"cell": present, "owner": owners.filter(cells.is_valid())})
+    ends = held.group_by("owner").aggregate([("cell", "min"), ("cell", "max")])
+    low, high = ends["cell_min"].combine_chunks(), ends["cell_max"].combine_chunks()
+    return low.take(pc.sort_indices(low)), high.take(pc.sort_indices(high))
 
 
 def _emptied(column: NumberColumn | DateColumn | DatetimeColumn) -> Column:

@@ -54,7 +54,7 @@ class CompactLearner:
                 folder=plan.folder,
                 progress=plan.progress,
             )
-        order = usual_order(prepared.language, plan.target)
+        order = usual_order(prepared.language, plan.target, prepared.context)
         learner = cls(model=model, language=prepared.language, flat=prepared.flat, order=order)
         return learner, report
 

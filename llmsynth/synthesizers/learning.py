@@ -36,6 +36,8 @@ NONE_GIVEN_SHARE = 0.2
 """Share of training rows in which no column is given (see `training.sequences.Shuffler`). With
 half, and weight decay 2, columns under two or five conditions lay .05 farther (total variation)
 from real rows than real rows do, on Adult; with a fifth and .3, .01 (benchmarks/conditions.py)."""
+_NONE_GIVEN_SHARE_IN_CONTEXT = 0.7
+"""The same where context is given anyway: what is drawn under it is mostly drawn whole."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -99,13 +101,14 @@ def learn(
     trainer = Trainer(
         model=model,
         codes=codes,
-        shuffler=_shuffler(prepared, size.shape, target, NONE_GIVEN_SHARE),
+        shuffler=_shuffler(prepared, size.shape, target),
         weights=_place_weights(prepared, target),
         settings=settings,
         folder=folder,
         fingerprint=_fingerprint(prepared, settings, size.shape, target),
         progress=progress,
         dtype=fastest_dtype(),
+        context=prepared.context_places,
     )
     report = trainer.run()
     if place is not None and target is not None and report.stopped != "interrupted":
@@ -138,7 +141,7 @@ def _teach_target(
         model.train(),
         lessons,
         target_place=place,
-        shuffler=_shuffler(prepared, shape, target, NONE_GIVEN_SHARE),
+        shuffler=_shuffler(prepared, shape, target),
         # The model is to stay where it is: no decay.
         training=replace(training, weight_decay=0.0),
         settings=settings,
@@ -146,15 +149,15 @@ def _teach_target(
     )
 
 
-def _shuffler(
-    prepared: Prepared, shape: CompactShape, target: str | None, none_given_share: float
-) -> Shuffler:
+def _shuffler(prepared: Prepared, shape: CompactShape, target: str | None) -> Shuffler:
+    context = prepared.context
     return Shuffler(
         shape.place_sizes,
         torch.from_numpy(prepared.language.place_columns),
         shape.begin_token,
-        usual_order=torch.tensor(usual_order(prepared.language, target)),
-        none_given_share=none_given_share,
+        usual_order=torch.tensor(usual_order(prepared.language, target, context)),
+        none_given_share=_NONE_GIVEN_SHARE_IN_CONTEXT if context else NONE_GIVEN_SHARE,
+        num_context=len(context),
     )
 
 
@@ -201,5 +204,6 @@ def _fingerprint(
         "settings": asdict(replace(settings, max_minutes=None)),
         "shape": asdict(shape),
         "target": target,
+        "context": prepared.context,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

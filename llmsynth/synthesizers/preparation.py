@@ -7,6 +7,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.codec.column_code import SKIPPED, Tokens
@@ -38,6 +39,16 @@ class Prepared:
     protected: Protected
     dropped_text: tuple[str, ...]
     data_hash: str
+    context: tuple[str, ...] = ()
+    """Columns that are only ever given."""
+
+    @property
+    def context_places(self) -> frozenset[int]:
+        """Places of the columns that are only ever given."""
+        names = self.language.schema.names
+        return frozenset(
+            place for name in self.context for place in self.language.places(names.index(name))
+        )
 
     @property
     def learned(self) -> Tokens:
@@ -55,15 +66,20 @@ def prepare(
     keep_rare: bool,
     drop_text: bool,
     keep_text: bool = False,
+    context: tuple[str, ...] = (),
+    entities: npt.NDArray[np.int64] | None = None,
 ) -> Prepared:
     """Type, protect and encode a table.
 
     Args:
         keep_text: free-text columns stay in the table and its language; they have no codes.
+        context: columns that are only ever given; the model learns the others.
+        entities: int64 (rows,), whose row each is, where rare means held by few of these.
 
     Raises:
         TableError: too few rows, or cells the schema cannot hold.
-        SchemaError: free text, which the compact model cannot learn, or an unknown target.
+        SchemaError: free text, which the compact model cannot learn, or an unknown target or
+            context.
     """
     schema = schema or infer_schema(table, target=target)
     table = conform(table, schema)
@@ -72,6 +88,8 @@ def prepare(
         table, schema, dropped = _without_text(table, schema, drop_text)
     if target is not None:
         schema.column(target)
+    for name in context:
+        schema.column(name)
     fewest = 1 if keep_rare else _FEWEST_ROWS
     if table.num_rows < fewest:
         raise TableError(
@@ -81,9 +99,10 @@ def prepare(
     data_hash = _hash(table)
     floor = 1 if keep_rare else DEFAULT_FLOOR
     table, schema = with_text_bounds(table, schema, floor=floor)
-    protected = protect_rare_values(table, schema, floor=floor)
+    protected = protect_rare_values(table, schema, floor=floor, entities=entities)
     schema = with_combinations(table, protected.schema, floor=floor)
-    language = RowLanguage(with_frequent_values(protected.table, schema, least_rows=floor))
+    schema = with_frequent_values(protected.table, schema, least_rows=floor, entities=entities)
+    language = RowLanguage(schema)
     if not len(language.place_sizes) and not any(map(_is_text, schema.columns)):
         raise SchemaError("No column is left to learn; identifiers alone make no table.")
     codes = language.encode(protected.table)
@@ -97,17 +116,23 @@ def prepare(
         protected=protected,
         dropped_text=dropped,
         data_hash=data_hash,
+        context=context,
     )
 
 
-def usual_order(language: RowLanguage, target: str | None) -> list[int]:
+def usual_order(
+    language: RowLanguage, target: str | None, context: Sequence[str] = ()
+) -> list[int]:
     """Column indices as rows are written when nothing is given.
 
     Columns of few tokens come first, where thousands of rows share a handful of prefixes, and the
-    target last, where it is told by everything else. Identifiers take no part.
+    target last, where it is told by everything else. Identifiers take no part. Context comes before
+    all of them; the others then stand as in the table, since no two rows share a prefix anyway.
     """
     names = language.schema.names
     columns = [c for c in range(len(names)) if language.places(c)]
+    if context:
+        return sorted(columns, key=lambda c: (names[c] not in context, names[c] == target))
 
     def weight(column: int) -> tuple[bool, int, int]:
         sizes = language.place_sizes[list(language.places(column))]

@@ -8,6 +8,8 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.bundle.bundle import Bundle, has_compact_model
@@ -55,6 +57,8 @@ class Synthesizer:
         epsilon, delta: fit under differential privacy; delta is 1 / (10 units) when omitted.
         entity, rows_per_entity: column that says whose row it is, and how many of each are read.
         insecure_seed: makes the private noise repeatable, for experiments only.
+        context: columns that are given whenever rows are drawn; the compact model learns the
+            others under them, in table order.
 
     Attributes:
         learner_: the model that learned the table.
@@ -85,7 +89,12 @@ class Synthesizer:
         entity: str | None = None,
         rows_per_entity: int = 1,
         insecure_seed: int | None = None,
+        context: Sequence[str] = (),
     ) -> None:
+        if context and (model != COMPACT or epsilon is not None or target in context):
+            raise SettingsError(
+                "context is for the compact model, without epsilon, and cannot hold the target."
+            )
         if model != COMPACT and not may_name_a_model(model):
             raise SettingsError(
                 f"model must be {COMPACT}, {', '.join(PACKAGED)}, a hub id (owner/model) or a "
@@ -104,6 +113,7 @@ class Synthesizer:
         self.batch_rows = batch_rows
         self.text = text or TextSettings()
         self.seed = seed
+        self.context = tuple(context)
         self.privacy = asked_privacy(epsilon, delta, entity, rows_per_entity, insecure_seed)
 
     def fit(
@@ -112,11 +122,16 @@ class Synthesizer:
         *,
         checkpoint_dir: str | Path | None = None,
         progress: Progress = silent,
+        entities: npt.NDArray[np.int64] | None = None,
     ) -> Self:
         """Learn a table: a path, DataFrame, Arrow table or Dataset.
 
         Ctrl-C ends the training early and keeps what was learned; with `checkpoint_dir`, a later
         fit of the same table and settings goes on from there.
+
+        Args:
+            entities: int64 (rows,), whose row each is: what fewer than five of them hold is not
+                learned. Without it each row counts.
 
         Raises:
             SettingsError: a size or budget that is not above 0.
@@ -147,6 +162,8 @@ class Synthesizer:
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
             keep_text=self.model != COMPACT,
+            context=self.context,
+            entities=entities,
         )
         plan = FitPlan(
             target=self.target,
@@ -259,7 +276,13 @@ class Synthesizer:
     ) -> tuple[RowRun, int]:
         learner = self._fitted()
         rows = None if given is None else read_table(given, missing=self.missing)
-        run = learner.run(Given(where=where or {}, table=rows), settings, progress)
+        fixed = Given(where=where or {}, table=rows)
+        if absent := [name for name in self.context if name not in fixed.columns]:
+            raise ConditionError(
+                f"This synthesizer draws rows in context, and {absent[0]!r} is not given.",
+                hint=f"Give {', '.join(map(repr, self.context))} with every row.",
+            )
+        run = learner.run(fixed, settings, progress)
         if rows is not None:
             if n is not None and n != rows.num_rows:
                 raise ConditionError(f"n is {n}, and the given table has {rows.num_rows} rows.")
@@ -276,7 +299,9 @@ class Synthesizer:
 
     def save(self, folder: str | Path) -> Path:
         """Write the fitted synthesizer as a bundle of safetensors and JSON files."""
-        settings = {"target": self.target, "missing": list(self.missing)}
+        settings: dict[str, object] = {"target": self.target, "missing": list(self.missing)}
+        if self.context:
+            settings["context"] = list(self.context)
         self._fitted().save(Path(folder), settings=settings, record=dict(self.provenance_))
         return Path(folder)
 
@@ -294,7 +319,12 @@ class Synthesizer:
             raise BundleError(f"{folder}: config.json was not written by llmsynth.")
         try:
             name = own["text"]["base"]["name"] if "text" in own else COMPACT
-            self = cls(model=name, target=own["target"], missing=own["missing"])
+            self = cls(
+                model=name,
+                target=own["target"],
+                missing=own["missing"],
+                context=own.get("context", ()),
+            )
         except (KeyError, TypeError, SettingsError) as error:
             raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
         if name == COMPACT and has_compact_model(bundle.config):

@@ -56,6 +56,7 @@ class Trainer:
         weights: float32 (places,), what each place counts in the loss.
         folder: where checkpoints go; None for none.
         fingerprint: what identifies the run among checkpoints.
+        context: places that are only ever given, and cost no loss.
     """
 
     model: CompactModel
@@ -68,6 +69,7 @@ class Trainer:
     progress: Progress = silent
     row_weights: Tensor | None = None
     dtype: torch.dtype = torch.float32
+    context: frozenset[int] = frozenset()
 
     def run(self) -> TrainingReport:
         """Train until the schedule ends, the held-out loss stops falling, or Ctrl-C.
@@ -138,7 +140,14 @@ class Trainer:
         if self.model.shape.dropout:
             # Dropout asks the global generator; a run that is taken up again must drop the same.
             torch.manual_seed(seed)
-        losses = place_losses(self.model, shuffled, batch, dtype=self.dtype, row_weights=weights)
+        losses = place_losses(
+            self.model,
+            shuffled,
+            batch,
+            dtype=self.dtype,
+            row_weights=weights,
+            context=self.context,
+        )
         total = torch.stack(losses)
         (total @ self.weights / len(batch)).backward()  # type: ignore[no-untyped-call]
         # Ctrl-C in here leaves weights of which some are a step ahead: no state to go on from.
@@ -181,7 +190,11 @@ class Trainer:
             total = 0.0
             for batch in torch.split(self._held_out, self._batch):
                 losses = place_losses(
-                    self.model, self.shuffler(batch, generator), batch, dtype=self.dtype
+                    self.model,
+                    self.shuffler(batch, generator),
+                    batch,
+                    dtype=self.dtype,
+                    context=self.context,
                 )
                 total += float(torch.stack(losses).sum())
         loss = total / len(self._held_out)

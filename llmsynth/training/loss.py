@@ -17,6 +17,7 @@ def place_losses(
     *,
     dtype: torch.dtype,
     row_weights: Tensor | None = None,
+    context: frozenset[int] = frozenset(),
 ) -> list[Tensor]:
     """Summed negative log-likelihood (nats) of the tokens at each place.
 
@@ -26,9 +27,11 @@ def place_losses(
     Args:
         codes: int64 (rows, places), the tokens to predict; negative where unused.
         row_weights: float32 (rows,), what each row counts; all count 1 when omitted.
+        context: places that are only ever given; their loss is not computed.
 
     Returns:
-        float32 scalars, one per place; zero where no row of the batch uses the place.
+        float32 scalars, one per place; zero where no row of the batch uses the place, and for
+        context.
     """
     hidden = model(batch.tokens, batch.places, dtype=dtype)
     rows, length, size = hidden.shape
@@ -38,6 +41,9 @@ def place_losses(
     all_used = used.all(0).tolist()
     losses = []
     for place, every in enumerate(all_used):
+        if place in context:
+            losses.append(hidden.new_zeros((), dtype=torch.float32))
+            continue
         index = base + batch.position_of[place]
         wanted, weight = codes[:, place], row_weights
         if not every:

@@ -37,6 +37,7 @@ class Shuffler:
         begin_token: the token before the first one.
         usual_order: int64 (columns,), the columns as they are written when none is given.
         none_given_share: share of rows in which no column is given.
+        num_context: how many columns, the first of the usual order, are given in every row.
     """
 
     def __init__(
@@ -47,6 +48,7 @@ class Shuffler:
         *,
         usual_order: Tensor,
         none_given_share: float,
+        num_context: int = 0,
     ) -> None:
         self._starts = torch.tensor([0, *place_sizes[:-1]]).cumsum(0)
         self._columns = place_columns
@@ -54,6 +56,8 @@ class Shuffler:
         self._none_given_share = none_given_share
         self._rank = torch.zeros(int(place_columns.max()) + 1)
         self._rank[usual_order] = torch.arange(len(usual_order)) / len(usual_order)
+        self._is_context = torch.zeros(len(self._rank), dtype=torch.bool)
+        self._is_context[usual_order[:num_context]] = True
 
     def __call__(self, codes: Tensor, generator: torch.Generator) -> Sequences:
         """Order the columns of encoded rows.
@@ -66,7 +70,7 @@ class Shuffler:
         share_given = torch.rand(rows, 1, generator=generator).square()
         none = torch.rand(rows, 1, generator=generator) < self._none_given_share
         is_given = torch.rand(rows, len(self._rank), generator=generator) < share_given
-        keys = self._rank - (is_given & ~none).float()
+        keys = self._rank - (is_given & ~none).float().masked_fill(self._is_context, 2.0)
         unused = codes < 0
         order = (keys[:, self._columns] + 4.0 * unused).argsort(dim=1, stable=True)
         position_of = torch.empty_like(order).scatter_(

@@ -124,3 +124,12 @@ def test_a_column_without_any_value_is_left_alone() -> None:
     schema = TableSchema(columns=(NumberColumn(name="x", nullable=True),))
     table = pa.table({"x": pa.nulls(9, pa.int64())})
     assert with_frequent_values(table, schema) == schema
+
+
+def test_a_number_that_one_entity_repeats_is_no_unit() -> None:
+    cells = [777_777] * 50 + CHANCE.integers(0, 10**6, 450).tolist()
+    table = pa.table({"x": cells})
+    own = with_frequent_values(table, infer_schema(table), entities=np.arange(500))
+    shared = np.concatenate([np.zeros(50, dtype=np.int64), np.arange(1, 451)])
+    of_one = with_frequent_values(table, infer_schema(table), entities=shared)
+    assert [schema.columns[0].frequent for schema in (own, of_one)] == [("777777",), ()]  # type: ignore[attr-defined]

@@ -192,3 +192,16 @@ def test_whatever_remains_is_held_by_enough_rows(
 
 def _left_out(protected: Protected, name: str, num_rows: int) -> np.ndarray:
     return protected.left_out.get(name, np.zeros(num_rows, dtype=np.bool_))
+
+
+def test_entities_are_counted_where_they_are_known() -> None:
+    cells = pa.array(["a"] * 9 + ["five"] * 5 + ["one"] * 9)
+    numbers = pa.array([*range(14), *[99] * 9])
+    table = pa.table({"x": cells, "y": numbers})
+    entities = np.array([*range(14), *[20] * 9])
+    protected = protect_rare_values(table, infer_schema(table), entities=entities)
+    column = protected.schema.columns[0]
+    assert isinstance(column, CategoryColumn)
+    assert column.categories == ("a", "five")
+    # fifteen entities: the fifth smallest and the fifth largest of their own ends
+    assert (min(protected.table["y"].to_pylist()), max(protected.table["y"].to_pylist())) == (4, 10)

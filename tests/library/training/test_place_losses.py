@@ -89,3 +89,11 @@ def test_the_loss_is_the_log_of_the_softmax_over_the_place_alone() -> None:
         shares = (model.place_head(place, torch.float32) @ state).softmax(0)
         expected = -shares[codes[0, place]].log().item()
         assert loss.item() == pytest.approx(expected, rel=1e-5)
+
+
+def test_context_costs_nothing() -> None:
+    model, shuffler = _setting(2, 5)
+    codes = torch.tensor([[0, 4], [1, 2]])
+    batch = shuffler(codes, torch.Generator().manual_seed(0))
+    losses = place_losses(model, batch, codes, dtype=torch.float32, context=frozenset({0}))
+    assert [loss.item() for loss in losses] == [0.0, pytest.approx(2 * math.log(5))]

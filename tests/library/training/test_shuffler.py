@@ -113,3 +113,17 @@ def test_the_codes_are_left_alone() -> None:
     before = codes.clone()
     _shuffled(codes, 0.5)
     assert torch.equal(codes, before)
+
+
+def test_context_comes_before_every_given_column_in_every_row() -> None:
+    shuffler = Shuffler(
+        _SIZES,
+        _COLUMNS,
+        _BEGIN,
+        usual_order=torch.tensor(_USUAL),
+        none_given_share=0.3,
+        num_context=2,
+    )
+    batch = shuffler(_codes(200, unused=False), torch.Generator().manual_seed(0))
+    assert bool((batch.places[:, :3] == torch.tensor([2, 3, 0])).all())
+    assert len({tuple(places) for places in batch.places.tolist()}) == 2
