@@ -6,8 +6,10 @@ import signal
 import subprocess
 import sys
 import time
+import uuid
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from importlib import import_module
 from pathlib import Path
 from typing import Any
 
@@ -29,6 +31,7 @@ from llmsynth_serving.storage import Storage
 
 from llmsynth.schema.inference import infer_schema
 
+BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WORKER = (
     "import sys; from llmsynth_serving.queue.worker import run_worker; "
     "from llmsynth_serving.settings import ServiceSettings; "
@@ -100,10 +103,41 @@ class Workplace:
         return self.wait(job, lambda found: found.finished_at is not None, seconds)
 
 
+@pytest.fixture(scope="session")
+def postgres() -> Iterator[Any]:
+    """A real server of this test run; where none is installed, a skip, in CI a failure."""
+    sys.path.insert(0, str(BENCHMARKS))
+    try:
+        postgres_server = import_module("postgres_server")
+    finally:
+        sys.path.remove(str(BENCHMARKS))
+    try:
+        postgres_server.programs()
+    except postgres_server.NoPostgresError as error:
+        if os.environ.get("LLMSYNTH_REQUIRE_POSTGRES"):
+            raise
+        pytest.skip(str(error))
+    with postgres_server.running() as server:
+        yield server
+
+
 @pytest.fixture
-def workplace(tmp_path: Path) -> Iterator[Workplace]:
+def database_url(request: pytest.FixtureRequest) -> str:
+    """Address of an empty database: embedded, or what `on_both_databases` asks for."""
+    if getattr(request, "param", "sqlite") == "sqlite":
+        return ""
+    server = request.getfixturevalue("postgres")
+    return str(server.create(f"test_{uuid.uuid4().hex}"))
+
+
+@pytest.fixture
+def workplace(tmp_path: Path, database_url: str) -> Iterator[Workplace]:
     settings = ServiceSettings(
-        home=tmp_path / "home", beat_seconds=0.5, lease_seconds=2.5, poll_seconds=0.2
+        home=tmp_path / "home",
+        database_url=database_url,
+        beat_seconds=0.5,
+        lease_seconds=2.5,
+        poll_seconds=0.2,
     )
     prepare_queue(settings.queue)
     database = Database(settings.database)

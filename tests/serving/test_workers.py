@@ -11,12 +11,15 @@ from llmsynth_serving.database.records import Job, Synthesizer, Table
 
 from llmsynth.demo_tables import load
 
+BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
+
 
 @pytest.fixture
 def adult() -> pa.Table:
     return load("adult").slice(0, 400)
 
 
+@BOTH
 def test_a_fit_and_its_sample_go_through_the_queue(workplace, adult: pa.Table) -> None:
     workplace.start_worker()
     fit = workplace.wait_for_end(workplace.add_fit(workplace.add_table(adult), max_epochs=1))
@@ -38,6 +41,7 @@ def test_a_fit_and_its_sample_go_through_the_queue(workplace, adult: pa.Table) -
     assert rows.column_names == adult.column_names
 
 
+@BOTH
 def test_a_killed_workers_job_goes_on_elsewhere_from_its_checkpoint(
     workplace, adult: pa.Table
 ) -> None:
