@@ -10,11 +10,21 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from llmsynth.engines.shared_prompt import SharedPrompt, attending_to_it, can_share
 from llmsynth.errors import SettingsError
+
+
+class CacheLayer(Protocol):
+    """Keys and values of one layer: floating (rows, heads, tokens, head size)."""
+
+    keys: Tensor
+    values: Tensor
 
 
 class KeyValueCache(Protocol):
     """What a transformers cache can do with its rows."""
+
+    layers: Sequence[CacheLayer]
 
     def batch_select_indices(self, indices: Tensor) -> None:
         """Keep only these rows."""
@@ -72,7 +82,12 @@ class CachedDecoding:
             )
         self._tokens, read = _left_padded(tails, model.device)
         self._positions = (read.cumsum(dim=1) - 1).clamp(min=0) + len(self._shared)
-        self._read = torch.nn.functional.pad(read, (len(self._shared), 0), value=1)
+        self._prompt: SharedPrompt | None = None
+        self._config = getattr(model, "config", None)
+        self._keeps_prompt_once = can_share(self._config)
+        # The mask of a prompt that is kept once is the prompt's own affair.
+        width = 0 if self._keeps_prompt_once else len(self._shared)
+        self._read = torch.nn.functional.pad(read, (width, 0), value=1)
 
     @property
     def num_rows(self) -> int:
@@ -108,7 +123,7 @@ class CachedDecoding:
         Returns:
             floating (k, model vocabulary).
         """
-        if self._cache is None and self._shared:
+        if self._cache is None and self._prompt is None and self._shared:
             self._read_shared()
         inputs = {
             "input_ids": self._tokens,
@@ -141,12 +156,21 @@ class CachedDecoding:
     def _read_shared(self) -> None:
         tokens = torch.tensor([self._shared], device=self._model.device)
         self._call({"input_ids": tokens, "use_cache": True, "logits_to_keep": 1})
-        if self._cache is not None:
+        if self._cache is None:
+            return
+        if self._keeps_prompt_once:
+            self._prompt, self._cache = SharedPrompt(self._cache.layers), None
+        else:
             self._cache.batch_repeat_interleave(self.num_rows)
 
     def _call(self, inputs: Mapping[str, object]) -> CausalOutput:
         known = {name: value for name, value in inputs.items() if name in self._options}
-        output = self._model(**known)
+        if self._prompt is None:
+            output = self._model(**known)
+        else:
+            assert self._config is not None
+            with attending_to_it(self._config):
+                output = self._model(**known, shared_prompt=self._prompt)
         self._cache = getattr(output, "past_key_values", None)
         if self._cache is None:
             raise SettingsError(
