@@ -11,6 +11,9 @@ from typing import Any, Self
 from llmsynth.errors import SettingsError
 
 PREFIX = "LLMSYNTH_SERVE_"
+BLOCK_ROWS = 16_384
+"""Parts that begin at its multiples are bit for bit those of a single run; the library's
+`SHARD_ROWS`, told here so that reading the settings loads no model library."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -54,7 +57,14 @@ class ServiceSettings:
     """How often a worker looks for jobs."""
     cpu_jobs: int = 1
     """Jobs of the `cpu` queue that one worker runs at once."""
+    drain_seconds: float = 10.0
+    """How long a worker that is told to end lets its jobs go on; what is left goes to others."""
+    part_rows: int = 65_536
+    """A sample is drawn in parts of so many rows; those of a lost worker are not drawn again."""
+    shard_rows: int = 524_288
+    """A sample of more rows is divided into shards, which several workers draw at once."""
     job_retention_days: float = 30.0
+    """Jobs that ended so long ago are removed, with what is left of them in the queue."""
 
     def __post_init__(self) -> None:
         checks = {
@@ -68,6 +78,9 @@ class ServiceSettings:
             "small_rows_seconds": self.small_rows_seconds > 0,
             "poll_seconds": self.poll_seconds > 0,
             "cpu_jobs": self.cpu_jobs >= 1,
+            "drain_seconds": self.drain_seconds >= 0,
+            "part_rows": self.part_rows > 0 and self.part_rows % BLOCK_ROWS == 0,
+            "shard_rows": self.shard_rows > 0 and self.shard_rows % max(self.part_rows, 1) == 0,
             "job_retention_days": self.job_retention_days > 0,
         }
         for name, holds in checks.items():

@@ -83,6 +83,16 @@ class Storage:
         """Whether a file or folder is there."""
         return bool(self._files.exists(self._at(path)))
 
+    def names(self, path: str) -> list[str]:
+        """What lies in a folder, without what is being written; empty where there is none."""
+        if not self._files.exists(self._at(path)):
+            return []
+        found = (
+            str(entry).rstrip("/").rpartition("/")[2]
+            for entry in self._files.ls(self._at(path), detail=False)
+        )
+        return sorted(name for name in found if _UNFINISHED not in name)
+
     @contextlib.contextmanager
     def local_copy(self, path: str, scratch: Path) -> Iterator[Path]:
         """A file or folder as a local path, for libraries that want one; read only."""

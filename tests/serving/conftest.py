@@ -23,6 +23,7 @@ from llmsynth_serving.database.records import Job, Project, Report, Synthesizer,
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.database.upgrade import upgrade
 from llmsynth_serving.installation import migrate
+from llmsynth_serving.objects.shards import divide
 from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.durable import prepare_queue
 from llmsynth_serving.service import Service
@@ -82,6 +83,8 @@ class Workplace:
     def submit(self, job: Job) -> Job:
         with self.database.session() as session:
             session.add(job)
+            session.flush()
+            divide(session, job, self.settings)
         self.backlog.submit(job)
         return job
 
@@ -138,6 +141,9 @@ def workplace(tmp_path: Path, database_url: str) -> Iterator[Workplace]:
         beat_seconds=0.5,
         lease_seconds=2.5,
         poll_seconds=0.2,
+        drain_seconds=0,
+        part_rows=16_384,
+        shard_rows=16_384,
     )
     prepare_queue(settings.queue)
     database = Database(settings.database)

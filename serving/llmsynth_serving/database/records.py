@@ -174,6 +174,8 @@ class Job(Owned):
     started_at: Mapped[datetime | None]
     finished_at: Mapped[datetime | None]
     worker: Mapped[str | None] = mapped_column(String(100))
+    parent_id: Mapped[str | None] = mapped_column(String(64), index=True)
+    """Of a shard: the job that it is a part of, which goes on when all its parts are there."""
 
 
 class IdempotentAnswer(Record):

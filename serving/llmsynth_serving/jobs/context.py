@@ -33,6 +33,8 @@ class JobContext:
     storage: Storage
     database: Database
     send: Callable[[Message], None]
+    parent_id: str | None = None
+    """Of a shard: the job that it is a part of."""
     curve: LossCurve = field(default_factory=LossCurve)
     attempt: str = field(default_factory=lambda: uuid.uuid4().hex[:12])
     """Part of every path that the attempt writes: a stalled attempt harms no other's files."""
@@ -62,6 +64,7 @@ class JobContext:
                 storage=Storage(settings.storage),
                 database=database,
                 send=send,
+                parent_id=job.parent_id,
                 curve=LossCurve(job.curve.get("points", ())),
             )
 

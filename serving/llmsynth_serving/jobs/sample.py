@@ -4,41 +4,41 @@ from __future__ import annotations
 
 import json
 import time
-from pathlib import Path
+from collections.abc import Mapping
 from typing import Any
 
 import pyarrow as pa
 import pyarrow.parquet as pq
 
-from llmsynth.generation.generator import SHARD_ROWS, SamplingSettings
+from llmsynth.generation.generator import SamplingSettings
 from llmsynth.progress import Step
-from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
 from llmsynth_serving.jobs.context import JobContext
 from llmsynth_serving.jobs.quotas import quota_rows
-from llmsynth_serving.objects.profiles import Profile, profile
+from llmsynth_serving.objects.profiles import of_file
+from llmsynth_serving.queue.leftovers import parts_of
+from llmsynth_serving.settings import ServiceSettings
 
-PART_ROWS = 8 * SHARD_ROWS
+BATCH_ROWS = 65_536
+"""Rows in memory while the parts become one file."""
 
 
 def sample(context: JobContext) -> dict[str, Any]:
-    """Draw `rows` rows under the order's conditions; finished parts are not drawn again.
+    """Draw `rows` rows under the order's conditions; parts that are there are not drawn again.
 
     Returns:
-        `table`: path, size and schema of the Parquet file in storage; `report`: the account.
+        `table`: path, size and schema of the Parquet file in storage; `asked`, `is_partial`. Of a
+        shard, which leaves its parts to the whole: `drawn`.
     """
     with context.bundle() as (_, folder):
         synthesizer = Synthesizer.load(folder)
     parts = _parts(context, synthesizer)
+    if context.parent_id is not None:
+        return {"drawn": context.spec["rows"]}
     where = f"tables/{context.spec['table_id']}/{context.attempt}.parquet"
-    num_rows = 0
-    with context.storage.writing(where) as file:
-        writer = pq.ParquetWriter(file, pq.read_schema(parts[0]), compression="zstd")
-        for part in parts:
-            for batch in pq.ParquetFile(part).iter_batches():
-                writer.write_batch(batch)
-                num_rows += batch.num_rows
-        writer.close()
+    num_rows = _join(context, parts, where)
+    with context.storage.open(where) as written:
+        shape = of_file(written, synthesizer.schema_)
     return {
         "table": {
             "path": where,
@@ -46,43 +46,55 @@ def sample(context: JobContext) -> dict[str, Any]:
             "num_columns": len(synthesizer.schema_.columns),
             "num_bytes": context.storage.size(where),
             "schema": json.loads(synthesizer.schema_.to_json()),
-            "profile": _profile(context, where, synthesizer.schema_),
+            "profile": shape,
         },
         "asked": context.spec["rows"],
         "is_partial": num_rows < context.spec["rows"],
     }
 
 
-def _profile(context: JobContext, path: str, schema: TableSchema) -> Profile:
-    # One column at a time, so that a large table fits.
-    with context.storage.open(path) as file:
-        source = pq.ParquetFile(file)
-        return profile((c, source.read([c.name]).column(0)) for c in schema.columns)
+def _join(context: JobContext, parts: list[str], where: str) -> int:
+    num_rows = 0
+    with context.storage.writing(where) as file:
+        writer = None
+        for part in parts:
+            with context.storage.open(part) as source:
+                rows = pq.ParquetFile(source)
+                writer = writer or pq.ParquetWriter(file, rows.schema_arrow, compression="zstd")
+                for batch in rows.iter_batches(BATCH_ROWS):
+                    writer.write_batch(batch)
+                    num_rows += batch.num_rows
+        assert writer is not None
+        writer.close()
+    return num_rows
 
 
-def _parts(context: JobContext, synthesizer: Synthesizer) -> list[Path]:
-    total = int(context.spec["rows"])
-    folder = context.work / "parts"
-    folder.mkdir(exist_ok=True)
+def _parts(context: JobContext, synthesizer: Synthesizer) -> list[str]:
+    spec = context.spec
+    begin, rows, step = int(spec.get("first_row", 0)), int(spec["rows"]), _part_rows(spec)
+    folder = parts_of(context.parent_id or context.job_id)
     paths = []
     started, found = time.monotonic(), 0
-    for first in range(0, total, PART_ROWS):
-        count = min(PART_ROWS, total - first)
-        path = folder / f"{first:015d}.parquet"
-        if path.exists():
+    for first in range(begin, begin + rows, step):
+        count = min(step, begin + rows - first)
+        path = f"{folder}/{first:015d}.parquet"
+        if context.storage.exists(path):
             found += count
         else:
             _draw(context, synthesizer, first, count, path)
         paths.append(path)
-        done = first + count
-        left = (time.monotonic() - started) * (total - done) / max(done - found, 1)
-        context.progress(Step(stage="sample", done=done, total=total, seconds_left=left))
+        done = first + count - begin
+        left = (time.monotonic() - started) * (rows - done) / max(done - found, 1)
+        context.progress(Step(stage="sample", done=done, total=rows, seconds_left=left))
     return paths
 
 
-def _draw(
-    context: JobContext, synthesizer: Synthesizer, first: int, count: int, path: Path
-) -> None:
+def _part_rows(spec: Mapping[str, Any]) -> int:
+    # Orders of before this was a setting do not name it.
+    return int(spec.get("part_rows", ServiceSettings.part_rows))
+
+
+def _draw(context: JobContext, synthesizer: Synthesizer, first: int, count: int, path: str) -> None:
     spec = context.spec
     settings = SamplingSettings(
         seed=spec.get("seed", 0),
@@ -94,6 +106,7 @@ def _draw(
     _, chunks = synthesizer.iter_sample(
         count, where=spec.get("where") or None, given=given, settings=settings
     )
-    hidden = path.with_suffix(f".{context.attempt}")
-    pq.write_table(pa.concat_tables(chunks), hidden)
-    hidden.replace(path)
+    rows = pa.concat_tables(chunks)
+    # Whole or not there: an attempt that was given up may be drawing the very same rows.
+    with context.storage.writing(path) as file:
+        pq.write_table(rows, file)

@@ -13,6 +13,7 @@ from llmsynth_serving.accounts.keys import Caller
 from llmsynth_serving.database.records import ApiKey, Job, Synthesizer, Table, new_id
 from llmsynth_serving.objects.ownership import find
 from llmsynth_serving.objects.refusals import ConflictError, QuotaError, RefusedInputError
+from llmsynth_serving.objects.shards import divide
 from llmsynth_serving.service import Service
 
 RUNNING = ("queued", "running")
@@ -55,6 +56,7 @@ def order_sample(
         _check_rows(session, caller, int(order["rows"]))
         spec = {"synthesizer_id": synthesizer.id, "table_id": new_id(), **order}
         job = _add(session, caller, kind="sample", name=name, spec=spec)
+        divide(session, job, service.settings)
     return _submitted(service, job)
 
 
@@ -107,6 +109,8 @@ def retry(service: Service, caller: Caller, job_id: str) -> Job:
     """
     with service.database.session() as session:
         old = find(session, Job, job_id, project_id=caller.project_id)
+        if old.parent_id is not None:
+            raise ConflictError(f"It is a part of the job {old.parent_id}: try that one again.")
         if old.state not in ("failed", "cancelled", "dead"):
             raise ConflictError(f"Only a job that failed can be tried again; it is {old.state}.")
         if synthesizer_id := old.spec.get("synthesizer_id"):
@@ -114,6 +118,7 @@ def retry(service: Service, caller: Caller, job_id: str) -> Job:
             if old.kind == "fit":
                 synthesizer.state = "fitting"
         job = _add(session, caller, kind=old.kind, name=old.name, spec=dict(old.spec))
+        divide(session, job, service.settings)
     return _submitted(service, job)
 
 
@@ -145,7 +150,11 @@ def _check_running(session: Session, caller: Caller) -> None:
     count = session.scalar(
         select(func.count())
         .select_from(Job)
-        .where(Job.project_id == caller.project_id, Job.state.in_(RUNNING))
+        .where(
+            Job.project_id == caller.project_id,
+            Job.state.in_(RUNNING),
+            Job.parent_id.is_(None),
+        )
     )
     if (count or 0) >= key.max_running_jobs:
         raise QuotaError(

@@ -12,7 +12,7 @@ from typing import Generic, TypeVar
 from sqlalchemy import and_, or_, select
 from sqlalchemy.orm import Session
 
-from llmsynth_serving.database.records import AuditEntry, Owned
+from llmsynth_serving.database.records import AuditEntry, Job, Owned
 from llmsynth_serving.objects.refusals import MissingObjectError, RefusedInputError
 
 T = TypeVar("T", bound=Owned)
@@ -62,6 +62,8 @@ def list_page(
     if not 1 <= limit <= MOST_AT_ONCE:
         raise RefusedInputError(f"limit must lie between 1 and {MOST_AT_ONCE}, got {limit}.")
     query = select(kind).where(kind.project_id == project_id)
+    if kind is Job:
+        query = query.where(Job.parent_id.is_(None))  # shards are shown with what they are parts of
     for name, value in equals.items():
         if value is not None and "\0" in value:
             raise RefusedInputError(f"{name} holds a NUL character.")

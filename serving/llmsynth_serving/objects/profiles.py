@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
+import pyarrow.parquet as pq
 
 from llmsynth.schema.columns import Column, NumberColumn
 from llmsynth.schema.table_schema import TableSchema
@@ -21,6 +22,12 @@ Profile = dict[str, Any]
 def profile(columns: Iterable[tuple[Column, pa.ChunkedArray]]) -> Profile:
     """The profile of a table, from its typed columns one after the other."""
     return {"columns": [_column(column, cells) for column, cells in columns]}
+
+
+def of_file(file: IO[bytes], schema: TableSchema) -> Profile:
+    """The profile of a Parquet file, which need not fit into memory: one column does."""
+    source = pq.ParquetFile(file)
+    return profile((c, source.read([c.name]).column(0)) for c in schema.columns)
 
 
 def of_table(table: pa.Table, schema: TableSchema) -> Profile:

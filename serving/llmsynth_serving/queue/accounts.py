@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from typing import Any
 
-from sqlalchemy import update
 from sqlalchemy.orm import Session
 
 from llmsynth_serving.database.records import Job, Report, Synthesizer, Table, now
 from llmsynth_serving.database.sessions import Database
-
-WAITING = ("queued", "running")
+from llmsynth_serving.queue.families import (
+    WAITING,
+    end,
+    locked,
+    note_progress,
+    note_start,
+    unfinished,
+)
 
 
 class JobAccount:
@@ -22,59 +27,61 @@ class JobAccount:
     def start(self, job_id: str, worker: str) -> bool:
         """Note a new attempt; False where nothing is left to do."""
         with self._database.session() as session:
-            return _changed(
-                session,
-                job_id,
-                WAITING,
-                state="running",
-                worker=worker,
-                attempts=Job.attempts + 1,
-                started_at=now(),
-            )
-
-    def progress(self, job_id: str, worker: str, progress: dict[str, Any]) -> bool:
-        """Note how far it is; False where the job is no longer this worker's."""
-        values: dict[str, Any] = {"progress": {k: v for k, v in progress.items() if k != "curve"}}
-        if "curve" in progress:
-            values["curve"] = progress["curve"]
-        with self._database.session() as session:
-            return _changed(session, job_id, ("running",), worker=worker, **values)
-
-    def succeed(self, job_id: str, result: dict[str, Any]) -> bool:
-        """Make the objects that the job was to make and note its end, in one transaction."""
-        with self._database.session() as session:
-            job = session.get(Job, job_id)
+            job = locked(session, job_id)
             if job is None or job.state not in WAITING:
                 return False
+            job.state, job.worker, job.attempts = "running", worker, job.attempts + 1
+            job.started_at = job.started_at or now()
+            job.version += 1
+            note_start(session, job)
+            return True
+
+    def progress(self, job_id: str, worker: str, progress: dict[str, Any] | None) -> bool:
+        """Note how far it is, or nothing; False where the job is no longer this worker's."""
+        if progress is None:
+            with self._database.reading() as session:
+                return _is_at_work(session.get(Job, job_id), worker)
+        with self._database.session() as session:
+            job = locked(session, job_id)
+            if job is None or not _is_at_work(job, worker):
+                return False
+            job.progress = {name: value for name, value in progress.items() if name != "curve"}
+            job.curve = progress.get("curve", job.curve)
+            job.version += 1
+            note_progress(session, job)
+            return True
+
+    def succeed(self, job_id: str, result: dict[str, Any]) -> str | None:
+        """Make the objects that the job was to make and note its end, in one transaction.
+
+        Returns:
+            The id of the job that can go on now that the last of its shards is there.
+        """
+        with self._database.session() as session:
+            job = locked(session, job_id)
+            if job is None or job.state not in WAITING:
+                return None
             _make(session, job, result)
             job.state, job.finished_at, job.result = "succeeded", now(), _short(job, result)
             job.version += 1
-            return True
+            note_progress(session, job)
+            return job.parent_id if job.parent_id and not unfinished(session, job) else None
 
-    def fail(self, job_id: str, error: dict[str, Any], *, state: str = "failed") -> bool:
-        """Note a job's end without a result."""
+    def fail(self, job_id: str, error: dict[str, Any], *, state: str = "failed") -> list[str]:
+        """Note a job's end without a result; returns the ids of all that ended with it."""
         with self._database.session() as session:
-            job = session.get(Job, job_id)
+            job = locked(session, job_id)
             if job is None or job.state not in WAITING:
-                return False
+                return []
             if job.kind == "fit":
                 synthesizer = session.get(Synthesizer, job.spec["synthesizer_id"])
                 if synthesizer is not None:
                     synthesizer.state = "failed"
-            job.state, job.finished_at, job.error = state, now(), error
-            job.version += 1
-            return True
+            return end(session, job, error, state)
 
 
-def _changed(session: Session, job_id: str, states: tuple[str, ...], **values: Any) -> bool:
-    owner = values["worker"]
-    condition = [Job.id == job_id, Job.state.in_(states)]
-    if "state" not in values:
-        condition.append(Job.worker == owner)
-    found = session.execute(
-        update(Job).where(*condition).values(version=Job.version + 1, updated_at=now(), **values)
-    )
-    return bool(found.rowcount)  # type: ignore[attr-defined]
+def _is_at_work(job: Job | None, worker: str) -> bool:
+    return job is not None and job.state == "running" and job.worker == worker
 
 
 def _make(session: Session, job: Job, result: dict[str, Any]) -> None:

@@ -5,16 +5,19 @@ from __future__ import annotations
 from datetime import timedelta
 
 from dbos import DBOSClient
-from sqlalchemy import select
+from sqlalchemy import exists, select
+from sqlalchemy.orm import aliased
 
 from llmsynth_serving.database.records import Job, now
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.queue.accounts import JobAccount
 from llmsynth_serving.queue.durable import JSON_ONLY, VERSION, WORKFLOW, queue_client
+from llmsynth_serving.queue.families import WAITING, locked, shards_of
 from llmsynth_serving.settings import ServiceSettings
 
 PATIENCE_SECONDS = 5.0
 """A job of the database that has no place in the queue after so long is given one."""
+OVER = ("SUCCESS", "ERROR", "CANCELLED")
 DEAD = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 
 
@@ -34,18 +37,31 @@ class Backlog:
         return self._opened
 
     def submit(self, job: Job) -> None:
-        """Put a job, whose record is committed, into its queue; again is harmless."""
-        self._client.enqueue(
-            {
-                "workflow_name": WORKFLOW,
-                "queue_name": job.resources,
-                "workflow_id": job.id,
-                "priority": job.priority,
-                "app_version": VERSION,
-                "serialization_type": JSON_ONLY,
-            },
-            job.id,
-        )
+        """Put a job, whose record is committed, into its queue; again is harmless.
+
+        A divided job has its shards put there, and itself once they have all succeeded.
+        """
+        with self._database.reading() as session:
+            shards = [shard for shard in shards_of(session, job.id) if shard.state != "succeeded"]
+        for part in shards or [job]:
+            self._client.enqueue(
+                {
+                    "workflow_name": WORKFLOW,
+                    "queue_name": part.resources,
+                    "workflow_id": part.id,
+                    "priority": part.priority,
+                    "app_version": VERSION,
+                    "serialization_type": JSON_ONLY,
+                },
+                part.id,
+            )
+
+    def go_on(self, job_id: str) -> None:
+        """Submit a job whose shards have all succeeded."""
+        with self._database.reading() as session:
+            job = session.get(Job, job_id)
+        if job is not None and job.state in WAITING:
+            self.submit(job)
 
     def cancel(self, job_id: str) -> bool:
         """End a job, waiting or running; False where it had ended already."""
@@ -53,16 +69,12 @@ class Backlog:
             job_id, {"type": "Cancelled", "detail": "Cancelled on request."}, state="cancelled"
         )
         if ended:
-            self._client.cancel_workflow(job_id)
-        return ended
+            self._client.cancel_workflows(ended)
+        return bool(ended)
 
     def settle(self) -> None:
-        """Submit jobs without a place in the queue; note the ones that the queue gave up."""
-        with self._database.session() as session:
-            before = now() - timedelta(seconds=PATIENCE_SECONDS)
-            waiting = session.scalars(
-                select(Job).where(Job.state.in_(("queued", "running")), Job.created_at < before)
-            ).all()
+        """Bring jobs that should be in the queue, and are not, to where they belong."""
+        waiting = self._waiting()
         if not waiting:
             return
         known = {
@@ -77,8 +89,43 @@ class Backlog:
             elif known[job.id] == DEAD:
                 detail = "Every worker that took this job died; it is not tried again."
                 self._account.fail(job.id, {"type": "DeadLetter", "detail": detail}, state="dead")
+            elif known[job.id] in OVER:
+                self._begin_again(job)
+
+    def remove(self, job_ids: list[str]) -> int:
+        """Remove all that the queue knows of jobs; returns how many it still knows, which is 0."""
+        if job_ids:
+            self._client.delete_workflows(job_ids)
+        return len(self.known(job_ids)) if job_ids else 0
+
+    def known(self, job_ids: list[str]) -> list[str]:
+        """Those of the jobs that have a place in the queue, whatever their state."""
+        found = self._client.list_workflows(
+            workflow_ids=job_ids, load_input=False, load_output=False
+        )
+        return [status.workflow_id for status in found]
 
     def close(self) -> None:
         """Give back the connections."""
         if self._opened is not None:
             self._opened.destroy()
+
+    def _waiting(self) -> list[Job]:
+        """Jobs that ought to be in the queue: not those whose shards are still being drawn."""
+        before = now() - timedelta(seconds=PATIENCE_SECONDS)
+        shard = aliased(Job)
+        missing = exists().where(shard.parent_id == Job.id, shard.state != "succeeded")
+        with self._database.reading() as session:
+            due = select(Job).where(Job.state.in_(WAITING), Job.created_at < before, ~missing)
+            return list(session.scalars(due))
+
+    def _begin_again(self, job: Job) -> None:
+        # The queue is done with it and the database was never told: an older copy of one of the
+        # two was restored, or an outage outlasted all patience.
+        with self._database.session() as session:
+            still = locked(session, job.id)
+            if still is None or still.state not in WAITING or still.version != job.version:
+                return
+            still.version += 1
+        self._client.delete_workflows([job.id])
+        self.submit(job)

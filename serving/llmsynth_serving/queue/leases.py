@@ -37,6 +37,8 @@ class Watch:
     def __init__(self, silent_seconds: float) -> None:
         self._silent_seconds = silent_seconds
         self._seen: dict[str, tuple[int | None, float]] = {}
+        self._looked: float | None = None
+        self._clock = 0.0
 
     def silent(self, beats: dict[str, int | None], moment: float) -> list[str]:
         """Workers whose beat has not changed for longer than allowed.
@@ -45,13 +47,20 @@ class Watch:
             beats: last beat per worker; None for one that runs jobs and has no lease.
             moment: seconds of a clock that only goes forward.
         """
+        # While the database or this process itself stood still, silence proves little: a long gap
+        # counts as half of what is allowed, or every outage would end with workers taking each
+        # other's jobs.
+        gap = moment - self._looked if self._looked is not None else 0.0
+        self._clock += min(gap, self._silent_seconds / 2)
+        self._looked = moment
         self._seen = {
             worker: self._seen[worker]
             if worker in self._seen and self._seen[worker][0] == beat
-            else (beat, moment)
+            else (beat, self._clock)
             for worker, beat in beats.items()
         }
-        return [w for w, (_, since) in self._seen.items() if moment - since > self._silent_seconds]
+        latest = self._clock - self._silent_seconds
+        return [worker for worker, (_, since) in self._seen.items() if since < latest]
 
 
 class Reaper(threading.Thread):

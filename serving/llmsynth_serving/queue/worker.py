@@ -18,8 +18,10 @@ from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.children import Children
 from llmsynth_serving.queue.durable import APPLICATION, QUEUES, VERSION, Queue, prepare_queue
 from llmsynth_serving.queue.leases import Reaper
+from llmsynth_serving.queue.leftovers import Leftovers
 from llmsynth_serving.queue.workflows import WorkerState, use, worker_name
 from llmsynth_serving.settings import ServiceSettings
+from llmsynth_serving.storage import Storage
 
 _log = structlog.get_logger("llmsynth.worker")
 
@@ -41,8 +43,16 @@ class Worker:
         settings = self._settings
         prepare_queue(settings.queue)
         database = Database(settings.database)
-        children = Children({**os.environ, **settings.to_environment()})
-        self._launch(WorkerState(worker=self.name, account=JobAccount(database), children=children))
+        storage = Storage(settings.storage)
+        backlog = Backlog(database, settings)
+        state = WorkerState(
+            worker=self.name,
+            account=JobAccount(database),
+            backlog=backlog,
+            children=Children({**os.environ, **settings.to_environment()}),
+            leftovers=Leftovers(database, storage, settings.work_folder),
+        )
+        self._launch(state)
         leases = Database(settings.leases)
         reaper = Reaper(
             self.name,
@@ -53,19 +63,23 @@ class Worker:
             recover=_recover,
         )
         reaper.start()
-        backlog = Backlog(database, settings)
         for name in (signal.SIGTERM, signal.SIGINT):
-            signal.signal(name, lambda *_: self._ending.set())
+            signal.signal(name, self._end)
         _log.info("worker_started", worker=self.name, queues=self._queues)
         healthy = self._watch(reaper, backlog)
         with contextlib.suppress(TimeoutError):
-            children.close()
-        # The jobs at hand are left to others, who go on from the checkpoints at once.
-        DBOS.destroy(workflow_completion_timeout_sec=0)
+            state.children.close()
+        # What does not end in time is left to others, who go on from its checkpoints.
+        DBOS.destroy(workflow_completion_timeout_sec=int(settings.drain_seconds) if healthy else 0)
         with contextlib.suppress(Exception):
             reaper.close()
         _log.info("worker_ended", worker=self.name, healthy=healthy)
         return 0 if healthy else 1
+
+    def _end(self, *_: object) -> None:
+        if self._ending.is_set():
+            os._exit(1)  # asked twice: not even the jobs at hand are waited for
+        self._ending.set()
 
     def _launch(self, state: WorkerState) -> None:
         settings = self._settings

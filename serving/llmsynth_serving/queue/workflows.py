@@ -5,16 +5,25 @@ from __future__ import annotations
 import asyncio
 import os
 import time
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS
+from sqlalchemy.exc import InterfaceError, OperationalError
 
 from llmsynth_serving.queue.accounts import JobAccount
+from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.children import Children
 from llmsynth_serving.queue.durable import CRASHES_ALLOWED, JSON_ONLY, WORKFLOW
+from llmsynth_serving.queue.leftovers import Leftovers
 
-ATTEMPTS = 3
+P = ParamSpec("P")
+T = TypeVar("T")
+ATTEMPTS = 4
+"""Processes that may end without an answer before a job has failed; 1, 2 and 4 seconds between."""
+OUTAGE_SECONDS = 3600.0
+"""How long a worker waits for its database to come back before it gives up what it holds."""
 NOTE_SECONDS = 1.0
 """Between two notes of progress, which are writes to a database."""
 Outcome = dict[str, Any]
@@ -30,7 +39,9 @@ class WorkerState:
 
     worker: str
     account: JobAccount
+    backlog: Backlog
     children: Children
+    leftovers: Leftovers
 
 
 _state: list[WorkerState] = []
@@ -68,12 +79,13 @@ async def attempt(job_id: str) -> Outcome:
         LostJobError: the process died, or met an error that may pass.
     """
     (state,) = _state
-    if not await asyncio.to_thread(state.account.start, job_id, state.worker):
+    if not await _despite_outages(state.account.start, job_id, state.worker):
         return {"skipped": True}
     notes = _Notes(state, job_id)
     async with state.children.working_on(job_id) as messages:
         async for message in messages:
-            await notes.take(message.get("progress"), is_last="result" in message)
+            if not await notes.take(message.get("progress"), is_last="result" in message):
+                return {"skipped": True}
             if "result" in message:
                 return {"result": message["result"]}
             if "error" in message and message["permanent"]:
@@ -91,17 +103,18 @@ class _Notes:
         self._newest: dict[str, Any] | None = None
         self._written = -NOTE_SECONDS
 
-    async def take(self, progress: dict[str, Any] | None, *, is_last: bool) -> None:
+    async def take(self, progress: dict[str, Any] | None, *, is_last: bool) -> bool:
+        """False where the job was cancelled, or is somebody else's by now."""
         self._newest = progress or self._newest
         if not is_last and time.monotonic() - self._written < NOTE_SECONDS:
-            return
+            return True
         self._written = time.monotonic()
         # The event is refused once another worker owns the job; that ends this attempt.
         await DBOS.set_event_async("beat", time.time())
-        if self._newest is not None:
-            account, worker = self._state.account, self._state.worker
-            await asyncio.to_thread(account.progress, self._job_id, worker, self._newest)
-            self._newest = None
+        newest, self._newest = self._newest, None
+        return await _despite_outages(
+            self._state.account.progress, self._job_id, self._state.worker, newest
+        )
 
 
 @DBOS.step(name="conclude", retries_allowed=True, max_attempts=5, interval_seconds=1)
@@ -109,9 +122,23 @@ async def conclude(job_id: str, outcome: Outcome) -> None:
     """Note a job's end; repeating it changes nothing."""
     (state,) = _state
     if "error" in outcome:
-        await asyncio.to_thread(state.account.fail, job_id, outcome["error"])
+        await _despite_outages(state.account.fail, job_id, outcome["error"])
     elif "result" in outcome:
-        await asyncio.to_thread(state.account.succeed, job_id, outcome["result"])
+        whole = await _despite_outages(state.account.succeed, job_id, outcome["result"])
+        if whole is not None:
+            await _despite_outages(state.backlog.go_on, whole)
+    await asyncio.to_thread(state.leftovers.clear, job_id)
+
+
+async def _despite_outages(function: Callable[P, T], *args: P.args, **kwargs: P.kwargs) -> T:
+    deadline = time.monotonic() + OUTAGE_SECONDS
+    while True:
+        try:
+            return await asyncio.to_thread(function, *args, **kwargs)
+        except (OperationalError, InterfaceError):
+            if time.monotonic() > deadline:
+                raise
+            await asyncio.sleep(1)
 
 
 def worker_name() -> str:
