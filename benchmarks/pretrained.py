@@ -62,6 +62,8 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--threads", type=int, default=1)
     parser.add_argument("--held-out", type=int, default=150, help="rows the perplexity is told on")
     parser.add_argument("--learning-rate", type=float, default=1e-3)
+    parser.add_argument("--batch-rows", type=int, default=16, help="rows a step of the fit")
+    parser.add_argument("--epochs", type=float, help="most passes of the fit")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--save", help="CSV file for the synthetic rows")
     return parser.parse_args()
@@ -153,10 +155,17 @@ def _synthesizer(options: argparse.Namespace, model: str, target: str) -> Synthe
     text = TextSettings(
         path=options.path,
         copy_guard=options.copy_guard or None,
-        tuning=TuningSettings(learning_rate=options.learning_rate),
+        tuning=TuningSettings(
+            learning_rate=options.learning_rate, batch_rows=options.batch_rows
+        ),
     )
     return Synthesizer(
-        model=model, target=target, text=text, max_minutes=options.minutes, seed=options.seed
+        model=model,
+        target=target,
+        text=text,
+        max_minutes=options.minutes,
+        max_epochs=options.epochs,
+        seed=options.seed,
     )
 
 

@@ -49,6 +49,7 @@ class SpanHashes:
         *,
         length: int,
         common_rows: int,
+        piece: int | None = None,
         key: int | None = None,
     ) -> SpanHashes:
         """Hash every span of `length` tokens.
@@ -56,18 +57,24 @@ class SpanHashes:
         Args:
             texts: one token sequence per row.
             common_rows: spans that at least so many rows hold are left out.
+            piece: leave spans out, too, of which at least so many rows hold every run of `piece`
+                tokens: a sentence that is put together from a table's usual phrases is nobody's.
 
         Raises:
             SettingsError: spans of fewer than two tokens.
         """
         if length < 2:
             raise SettingsError(f"A span must have at least 2 tokens, got {length}.")
-        empty = cls(
-            length=length, key=(secrets.randbits(64) if key is None else key) | 1, hashes=_none()
-        )
-        parts = [np.unique(empty.spans(text)) for text in texts]
-        found, counts = np.unique(np.concatenate([_none(), *parts]), return_counts=True)
-        return cls(length=length, key=empty.key, hashes=found[counts < common_rows])
+        known = list(texts)
+        key = (secrets.randbits(64) if key is None else key) | 1
+        empty = cls(length=length, key=key, hashes=_none())
+        rare = empty._rare(known, common_rows)
+        if piece is None or piece >= length:
+            return rare
+        rare_pieces = cls(length=piece, key=key, hashes=_none())._rare(known, common_rows)
+        told = [empty.spans(text)[rare_pieces._within(text, length)] for text in known]
+        own = np.unique(np.concatenate([_none(), *told]))
+        return cls(length=length, key=key, hashes=rare.hashes[np.isin(rare.hashes, own)])
 
     def spans(self, tokens: Sequence[int]) -> Hashes:
         """The hashes of all spans of a text, in order: uint64 (tokens - length + 1,), or none."""
@@ -119,6 +126,19 @@ class SpanHashes:
             return cls(length=int(facts["length"]), key=int(facts["key"]), hashes=hashes)
         except (OSError, SafetensorError, KeyError, ValueError) as error:
             raise BundleError(f"Expected span hashes at {path}: {error}.") from error
+
+    def _rare(self, texts: Sequence[Sequence[int]], common_rows: int) -> SpanHashes:
+        """Those of the texts' spans that fewer than `common_rows` texts hold."""
+        parts = [np.unique(self.spans(text)) for text in texts]
+        found, counts = np.unique(np.concatenate([_none(), *parts]), return_counts=True)
+        return SpanHashes(length=self.length, key=self.key, hashes=found[counts < common_rows])
+
+    def _within(self, text: Sequence[int], width: int) -> npt.NDArray[np.bool_]:
+        """Whether each `width` tokens of a text hold a kept span."""
+        counts = np.append(0, np.cumsum(self.known(self.spans(text))))
+        reach = width - self.length + 1
+        found: npt.NDArray[np.bool_] = counts[reach:] > counts[:-reach]
+        return found
 
     def _mixed(self, tokens: Sequence[int] | npt.NDArray[np.integer]) -> Hashes:
         with np.errstate(over="ignore"):

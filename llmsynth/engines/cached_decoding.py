@@ -10,6 +10,7 @@ from typing import Protocol
 import torch
 from torch import Tensor
 
+from llmsynth.engines.growing_cache import with_room
 from llmsynth.engines.shared_prompt import SharedPrompt, attending_to_it, can_share
 from llmsynth.errors import SettingsError
 
@@ -134,6 +135,7 @@ class CachedDecoding:
             "logits_to_keep": 1,
         }
         output = self._call(inputs)
+        with_room(self._cache)
         logits = output.logits[:, -1]
         return logits if len(rows) == self.num_rows else logits[self._slots(rows)]
 

@@ -20,6 +20,7 @@ from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.cached_decoding import CachedDecoding, CausalModel
 from llmsynth.engines.copy_guard import CopyGuard
 from llmsynth.engines.generated_rows import GeneratedRows, RowRecorder
+from llmsynth.engines.grouped_attention import grouped_attention
 from llmsynth.engines.masked_draw import MaskedDraw, draw_masked
 from llmsynth.engines.memory_shortage import free_cached_memory, is_out_of_memory
 from llmsynth.engines.random_draws import uniforms
@@ -145,7 +146,7 @@ def _evaluating(model: CausalModel) -> Iterator[None]:
     was_training = model.training
     model.eval()
     try:
-        with torch.inference_mode():
+        with torch.inference_mode(), grouped_attention(model):
             yield
     finally:
         model.train(was_training)

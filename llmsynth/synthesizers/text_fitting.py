@@ -34,6 +34,8 @@ from llmsynth.training.tuning import tune, tune_in_processes
 from llmsynth.training.tuning_settings import TuningSettings
 
 _TUNING = "tuning"
+_PIECE = 6
+"""Tokens of a phrase: spans of the training texts made of usual phrases alone are not guarded."""
 
 
 def fit_text(
@@ -138,7 +140,7 @@ def _spans(
     if copy_guard is None or not names:
         return None
     texts = [cell for name in names for cell in cells[name] if cell is not None]
-    return SpanHashes.of(texts, length=copy_guard + 1, common_rows=DEFAULT_FLOOR)
+    return SpanHashes.of(texts, length=copy_guard + 1, common_rows=DEFAULT_FLOOR, piece=_PIECE)
 
 
 @contextmanager

@@ -33,6 +33,19 @@ def _in_order(text: list[int]) -> list[tuple[int, ...]]:
     return [tuple(text[at : at + 3]) for at in range(len(text) - 2)]
 
 
+@given(TEXTS, st.integers(1, 3))
+def test_spans_of_common_pieces_alone_are_nobodys(texts: list[list[int]], common: int) -> None:
+    spans = SpanHashes.of(texts, length=4, common_rows=common, piece=2, key=7)
+
+    def is_rare(window: tuple[int, ...]) -> bool:
+        return sum(window in windows(text, len(window)) for text in texts) < common
+
+    for text in texts:
+        told = [tuple(text[at : at + 4]) for at in range(len(text) - 3)]
+        kept = [is_rare(span) and any(map(is_rare, windows(list(span), 2))) for span in told]
+        assert spans.known(spans.spans(text)).tolist() == kept
+
+
 def test_the_tokens_that_would_complete_a_span_are_found() -> None:
     spans = SpanHashes.of([[1, 2, 3, 4], [1, 2, 9]], length=3, common_rows=5)
     candidates = np.arange(12)
