@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING
 
 if TYPE_CHECKING:
     from llmsynth import demo_tables
+    from llmsynth.cluster import RaySettings, sample_shards
     from llmsynth.errors import LlmsynthError
     from llmsynth.schema import TableSchema, infer_schema
     from llmsynth.synthesizers import Synthesizer
@@ -16,21 +17,25 @@ __version__ = "0.1.0"
 
 __all__ = [
     "LlmsynthError",
+    "RaySettings",
     "Synthesizer",
     "TableSchema",
     "__version__",
     "demo_tables",
     "infer_schema",
     "read_table",
+    "sample_shards",
     "write_table",
 ]
 
 _HOMES = {
     "LlmsynthError": "llmsynth.errors",
+    "RaySettings": "llmsynth.cluster",
     "Synthesizer": "llmsynth.synthesizers",
     "TableSchema": "llmsynth.schema",
     "infer_schema": "llmsynth.schema",
     "read_table": "llmsynth.tables",
+    "sample_shards": "llmsynth.cluster",
     "write_table": "llmsynth.tables",
 }
 

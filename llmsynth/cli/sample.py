@@ -10,6 +10,7 @@ import typer
 
 from llmsynth.cli.failures import INTERRUPTED, PARTIAL
 from llmsynth.cli.row_stream import check_file, shortfall, stream_rows
+from llmsynth.cli.shard_stream import Place, is_folder, row_count, stream_shards
 from llmsynth.errors import ConditionError, SettingsError
 
 if TYPE_CHECKING:
@@ -19,10 +20,20 @@ if TYPE_CHECKING:
 def sample_command(
     folder: Annotated[Path, typer.Argument(metavar="DIR", help="What `llmsynth fit` wrote.")],
     out: Annotated[
-        Path, typer.Option(help="File to write: .csv, .csv.gz, .parquet, .arrow or .feather.")
+        str,
+        typer.Option(
+            metavar="PATH",
+            help="File to write (.csv, .csv.gz, .parquet, .arrow, .feather); or a folder or an "
+            "address such as s3://bucket/table for Parquet shards, which goes on where it ended.",
+        ),
     ],
     rows: Annotated[
-        int | None, typer.Option(help="How many rows; with --given as many as that file has.")
+        int | None,
+        typer.Option(
+            parser=row_count,
+            metavar="N",
+            help="How many rows, 1e9 if need be; with --given as many as that file has.",
+        ),
     ] = None,
     where: Annotated[
         list[str] | None,
@@ -45,21 +56,56 @@ def sample_command(
     max_seconds: Annotated[
         float | None, typer.Option(help="Stop after this time, with the rows there are.")
     ] = None,
+    on: Annotated[
+        Place, typer.Option(help="Draw in this process, or on a Ray cluster: --out is a folder.")
+    ] = Place.here,
+    workers: Annotated[
+        int | None, typer.Option(help="Ray workers; as many as the cluster has room for.")
+    ] = None,
+    cpus_per_worker: Annotated[float, typer.Option(help="Processors of a Ray worker.")] = 1.0,
+    gpus_per_worker: Annotated[float, typer.Option(help="GPUs of a Ray worker.")] = 0.0,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Ray cluster; RAY_ADDRESS, or one of this machine alone.")
+    ] = None,
 ) -> None:
     """Write synthetic rows. Ctrl-C keeps those there are; exit status 3 means fewer than asked."""
-    check_file(out)
+    is_sharded = is_folder(out)
+    if on is Place.ray and not is_sharded:
+        raise SettingsError(
+            f"--out {out} is a file; on Ray many workers write.",
+            hint="Name a folder or an address such as s3://bucket/table.",
+        )
+    if not is_sharded:
+        check_file(Path(out))
     conditions = read_conditions(where or (), where_missing or ())
     if rows is None and given is None:
         raise SettingsError("Expected --rows N or --given FILE; neither came.")
     # These reach torch, which takes seconds to load: not before the options are known to be good.
+    from llmsynth.cluster import RaySettings
     from llmsynth.generation.generator import SamplingSettings
     from llmsynth.synthesizers import Synthesizer
 
     settings = SamplingSettings(
         seed=seed, temperature=temperature, top_p=top_p, max_seconds=max_seconds
     )
-    synthesizer = Synthesizer.load(folder)
-    report = stream_rows(synthesizer, rows, out, settings=settings, where=conditions, given=given)
+    if is_sharded:
+        ray = RaySettings(
+            address=ray_address, workers=workers, cpus=cpus_per_worker, gpus=gpus_per_worker
+        )
+        report = stream_shards(
+            folder,
+            rows,
+            out,
+            settings=settings,
+            where=conditions,
+            given=given,
+            ray=ray if on is Place.ray else None,
+        )
+    else:
+        synthesizer = Synthesizer.load(folder)
+        report = stream_rows(
+            synthesizer, rows, Path(out), settings=settings, where=conditions, given=given
+        )
     typer.echo(written_line(report, out))
     if report.is_partial:
         typer.echo(f"partial: {shortfall(report)}", err=True)
@@ -89,7 +135,7 @@ def read_conditions(where: Sequence[str], where_missing: Sequence[str]) -> dict[
     return conditions
 
 
-def written_line(report: SampleReport, out: Path) -> str:
+def written_line(report: SampleReport, out: Path | str) -> str:
     """How many rows went where, how fast, and how much the grammar had to remove."""
     count = f"{report.rows:,}" + (f" of {report.asked:,}" if report.is_partial else "")
     speed = report.rows / max(report.seconds, 1e-9)

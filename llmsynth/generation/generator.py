@@ -46,7 +46,8 @@ class SamplingSettings:
     """Rows a chunk holds in memory; never changes the rows themselves."""
     first_row: int = 0
     """Number of the first row, so that several runs draw one table part by part. Parts that begin
-    at multiples of `SHARD_ROWS` are bit for bit those of a single run."""
+    at multiples of the synthesizer's `block_rows` are bit for bit those of a single run; a given
+    table holds the part's own rows."""
 
     def __post_init__(self) -> None:
         if self.temperature <= 0:
@@ -176,7 +177,8 @@ class Generator:
     def _given(self, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> torch.Tensor | None:
         first = int(numbers[0]) if len(numbers) else 0
         last = int(numbers[-1]) if len(numbers) else 0
-        codes = self._conditions.codes(first, last - first + 1)
+        # What is given are the rows of this run, whatever number the first of them has.
+        codes = self._conditions.codes(first - self._settings.first_row, last - first + 1)
         return None if codes is None else codes[torch.from_numpy(numbers - first)]
 
     def _broken(self, table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:

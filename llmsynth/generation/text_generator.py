@@ -5,6 +5,7 @@ from __future__ import annotations
 import math
 import time
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -24,7 +25,8 @@ from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.broken_rows import violations
 
-_BLOCK_ROWS = 256
+TEXT_BLOCK_ROWS = 256
+"""Rows written together; never depends on the table."""
 _ATTEMPT_STRIDE = 1 << 40
 
 Known = Callable[[int], Iterator[tuple[int, pa.Table | None]]]
@@ -59,6 +61,8 @@ class TextGenerator:
         self._writer, self._schema, self._known, self._wanted = writer, schema, known, wanted
         self._settings, self._spans, self._progress = settings, spans, progress
         self._guard, self._before = guard or GuardCounts(), before or SampleReport()
+        # The guard counts on from run to run.
+        self._guarded_before = replace(self._guard)
         self._makers = {
             column.name: IdentifierMaker(column, settings.seed)
             for column in schema.columns
@@ -74,12 +78,13 @@ class TextGenerator:
             SamplingError: a column of unique identifiers has fewer than `num_rows` of them.
             EngineError, OutOfMemoryError: the model cannot be run.
         """
+        start = self._settings.first_row
         for maker in self._makers.values():
-            maker.check(num_rows)
+            maker.check(start + num_rows)
         self.report.asked = num_rows
         started = time.perf_counter()
         self._deadline = started + (self._settings.max_seconds or math.inf)
-        first, is_empty = 0, True
+        first, is_empty = start, True
         for count, known in blocks(self._known(num_rows)):
             if time.perf_counter() >= self._deadline:
                 self.report.stopped = "time"
@@ -180,7 +185,8 @@ class TextGenerator:
         report.rows += table.num_rows
         report.seconds = time.perf_counter() - started
         report.text_masked_mass = float(np.mean(self._removed)) if self._removed else None
-        report.blocked_spans, report.guarded_rows = self._guard.blocked, self._guard.rows
+        report.blocked_spans = self._guard.blocked - self._guarded_before.blocked
+        report.guarded_rows = self._guard.rows - self._guarded_before.rows
         report.copied_rows += self._copied(table)
         left = report.seconds * (report.asked - report.rows) / max(report.rows, 1)
         self._progress(
@@ -207,6 +213,6 @@ class TextGenerator:
 def blocks(known: Iterator[tuple[int, pa.Table | None]]) -> Iterator[tuple[int, pa.Table | None]]:
     """The same rows in blocks of a fixed size at most, so that rows do not depend on its chunks."""
     for count, table in known:
-        for first in range(0, count, _BLOCK_ROWS):
-            size = min(_BLOCK_ROWS, count - first)
+        for first in range(0, count, TEXT_BLOCK_ROWS):
+            size = min(TEXT_BLOCK_ROWS, count - first)
             yield size, None if table is None else table.slice(first, size)

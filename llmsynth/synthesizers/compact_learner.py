@@ -9,7 +9,7 @@ from typing import Self
 
 from llmsynth.bundle.bundle import Bundle
 from llmsynth.codec.row_language import RowLanguage
-from llmsynth.engines.compact_sampler import CompactSampler
+from llmsynth.engines.compact_sampler import CompactSampler, block_rows
 from llmsynth.errors import BundleError
 from llmsynth.generation.conditions import Conditions
 from llmsynth.generation.generator import Generator, SamplingSettings
@@ -57,6 +57,11 @@ class CompactLearner:
         order = usual_order(prepared.language, plan.target, prepared.context)
         learner = cls(model=model, language=prepared.language, flat=prepared.flat, order=order)
         return learner, report
+
+    @property
+    def block_rows(self) -> int:
+        """Rows drawn together; see `Learner.block_rows`."""
+        return block_rows(self.model.shape)
 
     def run(self, given: Given, settings: SamplingSettings, progress: Progress) -> Generator:
         """Begin to draw rows; see `Learner.run`."""

@@ -57,6 +57,12 @@ class Learner(Protocol):
     def language(self) -> RowLanguage:
         """The row language of all columns."""
 
+    @property
+    def block_rows(self) -> int:
+        """Rows drawn together: parts of a table that begin at its multiples are bit for bit
+        those of a single run.
+        """
+
     def run(self, given: Given, settings: SamplingSettings, progress: Progress) -> RowRun:
         """Begin to draw rows.
 

@@ -207,6 +207,13 @@ class Synthesizer:
         """The schema that was learned."""
         return self._fitted().language.schema
 
+    @property
+    def block_rows(self) -> int:
+        """Rows the model draws together: parts of a table that begin at its multiples
+        (`SamplingSettings.first_row`) are bit for bit those of a single run.
+        """
+        return self._fitted().block_rows
+
     def sample(
         self,
         n: int | None = None,

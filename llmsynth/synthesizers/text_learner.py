@@ -22,7 +22,7 @@ from llmsynth.errors import BundleError, ConditionError, InputError
 from llmsynth.generation.conditions import single
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.row_writer import RowWriter
-from llmsynth.generation.text_generator import Known, TextGenerator
+from llmsynth.generation.text_generator import TEXT_BLOCK_ROWS, Known, TextGenerator
 from llmsynth.models.model_folder import weight_files
 from llmsynth.models.precision import fastest_dtype
 from llmsynth.models.pretrained import load_pretrained
@@ -78,6 +78,12 @@ class TextLearner:
         self.row_tokens = RowTokens(RowLanguage(schema.without(names)), self.tokenizer)
         self._guard = None if self.spans is None else CopyGuard(self.spans)
         self._writer: RowWriter | None = None
+
+    @property
+    def block_rows(self) -> int:
+        """Rows drawn together; see `Learner.block_rows`."""
+        # A power of two that is no smaller, so that both models' blocks divide it.
+        return TEXT_BLOCK_ROWS if self.compact is None else self.compact.block_rows
 
     def run(self, given: Given, settings: SamplingSettings, progress: Progress) -> RowRun:
         """Begin to draw rows; see `Learner.run`.

@@ -17,7 +17,7 @@ from packaging.version import Version
 
 OURS = {"llmsynth", "llmsynth_eval", "llmsynth_serving"}
 EXTRAS = {"train", "eval", "text-eval", "serving", "postgres", "privacy", "remote"}
-EXTRAS |= {"vllm", "all", "dev"}
+EXTRAS |= {"ray", "vllm", "all", "dev"}
 LIGHT = {"errors", "schema", "tables", "progress", "demo_tables"}
 
 
@@ -82,7 +82,7 @@ def test_all_is_every_extra_that_fits_on_any_machine(project: Mapping[str, Any])
 @pytest.mark.parametrize(
     ("folder", "extras"),
     [
-        ("llmsynth", ("train", "eval", "privacy", "remote", "vllm")),
+        ("llmsynth", ("train", "eval", "privacy", "remote", "ray", "vllm")),
         ("eval/llmsynth_eval", ("eval", "text-eval")),
         ("serving/llmsynth_serving", ("serving", "eval")),
     ],
