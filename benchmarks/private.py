@@ -33,12 +33,15 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--epsilons", nargs="+", type=int, default=list(EPSILONS))
     parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
     parser.add_argument("--runs", type=int, default=3)
+    parser.add_argument("--max-rows", type=int, default=8_000, help="most rows of the train half")
     parser.add_argument("--free", action=argparse.BooleanOptionalAction, default=True)
+    parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work" / "private")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args(arguments)
     systems = [ARMS[arm].format(epsilon) for epsilon in options.epsilons for arm in options.arms]
     systems += FREE if options.free else ()
     given = ["--results", str(options.results), "--threads", "1", "--runs", str(options.runs)]
+    given += ["--max-rows", str(options.max_rows), "--work", str(options.work)]
     given += ["--data", str(options.data)] if options.data else []
     tabular.main([*given, "--tables", *options.tables, "--systems", *systems])
     print("\n".join(summary(options.results)))

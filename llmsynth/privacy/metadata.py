@@ -1,9 +1,10 @@
 """Turns a table into a schema that holds only declared and noisily released facts.
 
 A column's values are *declared* where the schema names them: categories, or bounds other than the
-defaults. What it does not name is released: category sets and repeated numbers by stability-based
-thresholding, bounds from noisy counts on grids made without looking, missing cells by a noisy
-count. Cells that fit neither are left out of their rows, never refused: a refusal would tell.
+defaults. What it does not name is released: category sets and repeated numbers (those of declared
+bounds, too) by stability-based thresholding, bounds from noisy counts on grids made without
+looking, missing cells by a noisy count. Cells that fit neither are left out of their rows, never
+refused: a refusal would tell.
 """
 
 from __future__ import annotations
@@ -14,23 +15,21 @@ from dataclasses import dataclass, field, replace
 from decimal import Decimal
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from llmsynth.privacy.accounting import Mechanism
 from llmsynth.privacy.column_kinds import needs_votes, voted
 from llmsynth.privacy.noise_source import NoiseSource
 from llmsynth.privacy.noisy_counts import NoisyCounts
-from llmsynth.privacy.unit_sampler import Units
-from llmsynth.privacy.value_grids import (
-    NUM_YEARS,
-    NumberGridCells,
-    coarse_cells,
-    fine_cells,
-    year_bounds,
-    year_cells,
+from llmsynth.privacy.released_numbers import (
+    absent,
+    cell_texts,
+    may_have_spikes,
+    release_number,
+    with_spikes,
 )
+from llmsynth.privacy.unit_sampler import Units
+from llmsynth.privacy.value_grids import NUM_YEARS, year_bounds, year_cells
 from llmsynth.schema.columns import (
     BooleanColumn,
     CategoryColumn,
@@ -41,14 +40,9 @@ from llmsynth.schema.columns import (
     NumberColumn,
     TextColumn,
 )
-from llmsynth.schema.number_texts import plain_decimal
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.conforming import fitting_cells
 
-_MOST_CODES = 12
-_MOST_TARGET_CLASSES = 20
-_CODES_SHARE = 0.95
-_MOST_FREQUENT = 512
 _VOTES, VALUES_SHARE, _BOUNDS = 0.2, 0.6, 0.2
 """Shares of the squared budget that the three rounds of the release take."""
 
@@ -127,10 +121,15 @@ def release_schema(
     wanting = [c for c in schema.columns if not is_declared(c) and not _is_open_text(c)]
     numbers = [c for c in wanting if isinstance(c, NumberColumn)]
     categories = [c for c in wanting if isinstance(c, CategoryColumn)]
-    num_open = len(numbers) + len(categories)
+    spiky = [c for c in schema.columns if isinstance(c, NumberColumn) and _is_spiky(c)]
+    num_open = len(numbers) + len(categories) + len(spiky)
     # One histogram more for the number of rows and of units, one more a number for its spikes.
     counts = budget.counts(
-        values_share, len(wanting) + len(numbers) + 2, units, source, num_open=num_open
+        values_share,
+        len(wanting) + len(numbers) + len(spiky) + 2,
+        units,
+        source,
+        num_open=num_open,
     )
     mechanisms["values, bounds, missing cells, number of rows"] = counts.mechanism
     fine = budget.counts(_BOUNDS, len(numbers), units, source)
@@ -146,6 +145,9 @@ def release_schema(
             left_out.append(column.name)
         else:
             schema = schema.with_column(new)
+    for number in spiky:
+        keys = counts.open(cell_texts(number, fitting_cells(number, table.column(number.name))))
+        schema = schema.with_column(with_spikes(number, keys))
     names = [c.name for c in wanting]
     return ReleasedSchema(
         schema=schema.without(left_out),
@@ -172,6 +174,11 @@ def is_declared(column: Column) -> bool:
     return True
 
 
+def _is_spiky(column: NumberColumn) -> bool:
+    """Whether repeated numbers are to be released of a column whose bounds are declared."""
+    return is_declared(column) and may_have_spikes(column)
+
+
 def _is_open_text(column: Column) -> bool:
     return isinstance(column, TextColumn | IdentifierColumn)
 
@@ -192,22 +199,18 @@ def _released(
         case CategoryColumn():
             return _category(column, cells, counts)
         case NumberColumn():
-            return _number(column, cells, counts, fine, is_target=is_target)
+            return release_number(column, cells, counts, fine, is_target=is_target)
         case DateColumn() | DatetimeColumn():
             return _calendar(column, cells, counts)
         case BooleanColumn():
-            noisy = counts.closed(np.asarray(_absent(cells), dtype=np.int64), 2)
+            noisy = counts.closed(np.asarray(absent(cells), dtype=np.int64), 2)
             return replace(column, nullable=bool(noisy[1] > counts.cell_threshold(2)))
     return column
 
 
-def _absent(cells: pa.Array) -> npt.NDArray[np.bool_]:
-    return np.asarray(cells.is_null().to_numpy(zero_copy_only=False), dtype=np.bool_)
-
-
 def _category(column: CategoryColumn, cells: pa.Array, counts: NoisyCounts) -> Column | None:
     # A row with a missing cell counts in this cell and in no key.
-    missing = counts.closed(np.where(_absent(cells), 0, -1), 1)[0]
+    missing = counts.closed(np.where(absent(cells), 0, -1), 1)[0]
     found = counts.open(cells.cast(pa.string()))
     if not found:
         return None
@@ -221,79 +224,12 @@ def _sorted(texts: Sequence[str], storage: str) -> tuple[str, ...]:
     return tuple(sorted(texts, key=Decimal))
 
 
-def _number(
-    column: NumberColumn,
-    cells: pa.Array,
-    counts: NoisyCounts,
-    fine: NoisyCounts,
-    *,
-    is_target: bool,
-) -> Column | None:
-    absent = _absent(cells)
-    values = np.asarray(cells.cast(pa.float64(), safe=False).fill_null(math.nan), dtype=np.float64)
-    grid = coarse_cells(column.scale)
-    noisy = counts.closed(np.where(absent, len(grid), grid.cells(values)), len(grid) + 1)
-    span = counts.used_span(noisy[:-1])
-    keys = counts.open(_plain_texts(cells, column.scale))
-    nullable = column.nullable or bool(noisy[-1] > counts.cell_threshold(1))
-    if span is None:
-        return None
-    used = np.flatnonzero(noisy[:-1] > counts.cell_threshold(len(grid)))
-    if pa.types.is_integer(cells.type) and _are_codes(keys, grid, used, noisy, is_target=is_target):
-        return CategoryColumn(
-            name=column.name,
-            nullable=nullable,
-            storage=column.storage,
-            description=column.description,
-            categories=tuple(sorted(keys, key=Decimal)),
-        )
-    bounds = grid.bounds(*span)
-    finer = fine_cells(*bounds, grid.unit)
-    noisy = fine.closed(finer.cells(values), len(finer))
-    span = fine.used_span(noisy)
-    low, high = bounds if span is None else finer.bounds(*span)
-    frequent = [text for text in keys if low <= Decimal(text) <= high][:_MOST_FREQUENT]
-    return replace(
-        column,
-        nullable=nullable,
-        minimum=plain_decimal(str(low)),
-        maximum=plain_decimal(str(high)),
-        frequent=tuple(sorted(frequent, key=Decimal)),
-    )
-
-
-def _are_codes(
-    keys: Mapping[str, float],
-    grid: NumberGridCells,
-    used: npt.NDArray[np.int64],
-    noisy: npt.NDArray[np.float64],
-    *,
-    is_target: bool,
-) -> bool:
-    """Whether a few released values are nearly all that the column holds."""
-    if not 2 <= len(keys) <= (_MOST_TARGET_CLASSES if is_target else _MOST_CODES):
-        return False
-    own = grid.cells(np.array([float(text) for text in keys]))
-    held = sum(keys.values()) / max(float(noisy[used].sum()), 1.0)
-    return held >= _CODES_SHARE and set(used.tolist()) <= set(own.tolist())
-
-
-def _plain_texts(cells: pa.Array, scale: int) -> pa.Array:
-    """Numbers as plain decimal texts on the column's grid, one text for one value."""
-    if pa.types.is_integer(cells.type):
-        return cells.cast(pa.string())
-    rounded = pc.round(cells.cast(pa.float64(), safe=False), ndigits=scale)
-    distinct = rounded.unique()
-    texts = [None if v is None else plain_decimal(f"{v:.{scale}f}") for v in distinct.to_pylist()]
-    return pa.array(texts, pa.string()).take(pc.index_in(rounded, value_set=distinct))
-
-
 def _calendar(
     column: DateColumn | DatetimeColumn, cells: pa.Array, counts: NoisyCounts
 ) -> Column | None:
     moments = cells.cast(pa.timestamp(cells.type.unit)) if _is_moment(cells) else cells
     days = moments.cast(pa.timestamp("s"), safe=False).to_numpy(zero_copy_only=False)
-    codes = np.where(_absent(cells), NUM_YEARS, year_cells(days.astype("M8[D]")))
+    codes = np.where(absent(cells), NUM_YEARS, year_cells(days.astype("M8[D]")))
     noisy = counts.closed(codes, NUM_YEARS + 1)
     span = counts.used_span(noisy[:-1])
     if span is None:

@@ -85,8 +85,16 @@ class NoisyCounts:
         Args:
             cells: (rows,), the cell of each row; negative where it is in none.
         """
-        counts = np.bincount(cells[cells >= 0], minlength=size).astype(np.float64)
-        return np.rint(counts + self.source.gaussian(size, self.deviation))
+        return self.noisy(np.bincount(cells[cells >= 0], minlength=size).astype(np.float64))
+
+    def noisy(self, counts: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """One closed histogram of any shape, already counted."""
+        noise = self.source.gaussian(counts.size, self.deviation)
+        return np.rint(counts + noise.reshape(counts.shape))
+
+    def sums(self, exact: npt.NDArray[np.float64]) -> npt.NDArray[np.float64]:
+        """Statistics in place of histograms, each of which one row moves by at most one."""
+        return self.noisy(exact)
 
     def open(self, texts: pa.Array) -> dict[str, float]:
         """The texts that enough rows hold, with their noisy counts; by falling count."""

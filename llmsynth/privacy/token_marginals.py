@@ -1,17 +1,14 @@
-"""Noisy counts of a row language's tokens, alone and beside a root column; rows drawn from them.
-
-Rows drawn from here hold nothing of the data beyond the noisy counts, so a model may learn them
-without spending anything: the format first, and what the counts tell.
-"""
+"""Noisy counts of a row language's tokens, alone and beside a root column."""
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
 
-from llmsynth.codec.column_code import SKIPPED, ColumnCode, Tokens
+from llmsynth.codec.column_code import SKIPPED, Tokens
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.privacy.noisy_counts import NoisyCounts
 
@@ -19,6 +16,8 @@ _MOST_BANDS = 32
 _LEAST_BAND = 4.0
 """Noisy rows a band must hold, in standard deviations of the counts beside the root."""
 _FITTING_ROUNDS = 20
+_EVEN = 0.05
+"""Share of the rows that may lie elsewhere in digits that count as spread evenly."""
 
 Floats = npt.NDArray[np.float64]
 Bands = npt.NDArray[np.int64]
@@ -41,24 +40,10 @@ class TokenMarginals:
     bands: list[Bands] = field(default_factory=list)
     joint: list[Floats | None] = field(default_factory=list)
 
-    def draw(self, num_rows: int, generator: np.random.Generator) -> Tokens:
-        """Rows in which each column depends on the root alone; int32 (num_rows, places)."""
-        out = np.full((num_rows, len(self.shares)), SKIPPED, dtype=np.int32)
-        columns = [c for c in range(len(self.language.codes)) if self.language.places(c)]
-        root_bands = np.zeros(num_rows, dtype=np.int64)
-        if self.root is not None:
-            first = self._first_tokens(self.root, num_rows, generator)
-            root_bands = self.bands[self.root][first]
-            self._fill(out, self.root, first, generator)
-        for column in columns:
-            if column != self.root:
-                tokens = self._beside_root(column, root_bands, generator)
-                self._fill(out, column, tokens, generator)
-        return out
-
-    def _first_tokens(self, column: int, count: int, generator: np.random.Generator) -> Bands:
-        shares = self.first_shares(column)
-        return generator.choice(len(shares), size=count, p=shares)
+    @property
+    def columns(self) -> list[int]:
+        """Indices of the columns that have tokens."""
+        return [c for c in range(len(self.language.codes)) if self.language.places(c)]
 
     def first_shares(self, column: int) -> Floats:
         """Shares of the tokens at a column's first place."""
@@ -66,51 +51,46 @@ class TokenMarginals:
         assert shares is not None
         return shares
 
-    def _beside_root(self, column: int, root_bands: Bands, generator: np.random.Generator) -> Bands:
+    @property
+    def root_shares(self) -> Floats:
+        """Shares of the root's bands; a single one where there is no root."""
+        if self.root is None:
+            return np.ones(1)
+        return in_bands(self.first_shares(self.root), self.bands[self.root])
+
+    def root_bands(self, codes: Tokens) -> Bands:
+        """The root's band in each row; 0 where there is no root, negative where it is not known."""
+        if self.root is None:
+            return np.zeros(len(codes), dtype=np.int64)
+        first = codes[:, self.language.places(self.root).start]
+        return np.where(first >= 0, self.bands[self.root][np.maximum(first, 0)], SKIPPED)
+
+    def given_root(self, column: int) -> Floats:
+        """Shares of a column's first tokens given the root's band; (root bands, tokens)."""
+        shares = self.first_shares(column)
         joint = self.joint[column] if self.joint else None
         if joint is None:
-            return self._first_tokens(column, len(root_bands), generator)
-        shares, bands = self.first_shares(column), self.bands[column]
-        within = np.bincount(bands, weights=shares, minlength=joint.shape[1])
-        tokens = np.zeros(len(root_bands), dtype=np.int64)
-        for root_band in np.unique(root_bands):
-            mine = np.flatnonzero(root_bands == root_band)
-            own = joint[root_band] / max(joint[root_band].sum(), 1e-12)
-            by_token = np.divide(shares, within[bands], out=np.zeros_like(shares), where=shares > 0)
-            chances = own[bands] * by_token
-            total = chances.sum()
-            chances = chances / total if total > 0 else shares
-            tokens[mine] = generator.choice(len(shares), size=len(mine), p=chances)
-        return tokens
-
-    def _fill(self, out: Tokens, column: int, first: Bands, generator: np.random.Generator) -> None:
-        """Write first tokens, and walk the column's automaton for the later places."""
-        code, places = self.language.codes[column], self.language.places(column)
-        automaton = code.automaton
-        out[:, places.start] = first
-        states = automaton.following[0, first]
-        for place in places[1:]:
-            shares = self.shares[place]
-            for state in np.unique(states[states >= 0]):
-                if automaton.place[state] != place - places.start:
-                    continue
-                mine = np.flatnonzero(states == state)
-                allowed = automaton.allowed[state, : code.place_sizes[place - places.start]]
-                chances = allowed * (shares if shares is not None else 1.0)
-                chances = chances if chances.sum() > 0 else allowed.astype(np.float64)
-                tokens = generator.choice(len(chances), size=len(mine), p=chances / chances.sum())
-                if shares is not None:
-                    out[mine, place] = tokens
-                states[mine] = automaton.following[state, tokens]
+            return np.tile(shares, (len(self.root_shares), 1))
+        bands = self.bands[column]
+        within = in_bands(shares, bands)[bands]
+        by_token = np.divide(shares, within, out=np.zeros_like(shares), where=within > 0)
+        chances = joint[:, bands] * by_token
+        totals = chances.sum(1, keepdims=True)
+        return np.where(totals > 0, chances / np.maximum(totals, 1e-300), shares)
 
 
 def measure_alone(
-    codes: Tokens, language: RowLanguage, unlearned: frozenset[int], counts: NoisyCounts
+    codes: Tokens,
+    language: RowLanguage,
+    unlearned: frozenset[int],
+    counts: NoisyCounts,
+    digits: frozenset[int] = frozenset(),
 ) -> TokenMarginals:
     """Noisy shares of the tokens at every learned place.
 
     Args:
         codes: int32 (rows, places), encoded rows; SKIPPED where a place is not used.
+        digits: places that are not learned if their tokens seem to be spread evenly.
     """
     shares: list[Floats | None] = []
     for place, size in enumerate(language.place_sizes.tolist()):
@@ -118,8 +98,17 @@ def measure_alone(
             shares.append(None)
             continue
         noisy = counts.closed(codes[:, place], size)
-        shares.append(_as_shares(noisy))
+        is_noise = place in digits and _is_even(noisy, counts.deviation)
+        shares.append(None if is_noise else as_shares(noisy))
     return TokenMarginals(language, shares)
+
+
+def _is_even(noisy: Floats, deviation: float) -> bool:
+    """Whether counts lie no farther from an even spread than noise and chance, and a little."""
+    total = max(float(noisy.sum()), 0.0)
+    expected = total / len(noisy)
+    by_chance = math.sqrt(2 / math.pi) * math.sqrt(deviation**2 + expected) * len(noisy)
+    return float(np.abs(noisy - expected).sum()) - by_chance <= _EVEN * total
 
 
 def measure_beside(
@@ -130,13 +119,17 @@ def measure_beside(
     columns = range(len(language.codes))
     least = max(_LEAST_BAND * counts.deviation, num_rows / _MOST_BANDS) / max(num_rows, 1)
     bands = [
-        _bands(language.codes[c], marginals.first_shares(c), least, is_root=c == root)
+        bands_of(
+            marginals.first_shares(c),
+            language.codes[c].token_values(0),
+            0.0 if c == root and language.codes[c].token_values(0) is None else least,
+        )
         if language.places(c)
         else np.zeros(0, dtype=np.int64)
         for c in columns
     ]
     root_codes = codes[:, language.places(root).start]
-    root_shares = _in_bands(marginals.first_shares(root), bands[root])
+    root_shares = in_bands(marginals.first_shares(root), bands[root])
     joint: list[Floats | None] = []
     for column in columns:
         if column == root or not language.places(column):
@@ -148,8 +141,8 @@ def measure_beside(
         cell = np.full(len(codes), -1, dtype=np.int64)
         cell[known] = bands[root][root_codes[known]] * width + bands[column][own_codes[known]]
         noisy = counts.closed(cell, len(root_shares) * width).reshape(-1, width)
-        own_shares = _in_bands(marginals.first_shares(column), bands[column])
-        joint.append(_fitted(_as_shares(noisy), root_shares, own_shares))
+        own_shares = in_bands(marginals.first_shares(column), bands[column])
+        joint.append(fitted(as_shares(noisy), root_shares, own_shares))
     return TokenMarginals(language, marginals.shares, root, bands, joint)
 
 
@@ -163,7 +156,7 @@ def num_beside(language: RowLanguage) -> int:
     return sum(1 for c in range(len(language.codes)) if language.places(c)) - 1
 
 
-def _as_shares(noisy: Floats) -> Floats:
+def as_shares(noisy: Floats) -> Floats:
     """The nearest shares (in squares) to noisy counts: none negative, sum 1."""
     flat = noisy.ravel()
     total = max(float(flat.sum()), 1.0)
@@ -175,12 +168,15 @@ def _as_shares(noisy: Floats) -> Floats:
     return np.asarray(shares.reshape(noisy.shape))
 
 
-def _bands(code: ColumnCode, shares: Floats, least: float, *, is_root: bool) -> Bands:
-    """Neighbouring tokens in bands of at least `least` of the rows; a common token by itself."""
-    values = code.token_values(0)
+def bands_of(shares: Floats, values: Floats | None, least: float) -> Bands:
+    """Tokens in bands of at least `least` of the rows; a common token by itself.
+
+    Args:
+        values: where each token lies on the number line, so that neighbours share a band; where
+            None, all rare tokens share one.
+    """
     if values is None:
-        # Unordered: the rare ones share a band, and a root's classes are never merged.
-        common = np.flatnonzero((shares >= least) | is_root)
+        common = np.flatnonzero(shares >= least)
         bands = np.full(len(shares), len(common), dtype=np.int64)
         bands[common] = np.arange(len(common))
         return bands
@@ -197,15 +193,15 @@ def _bands(code: ColumnCode, shares: Floats, least: float, *, is_root: bool) -> 
     return np.unique(bands, return_inverse=True)[1].astype(np.int64)
 
 
-def _fitted(joint: Floats, rows: Floats, columns: Floats) -> Floats:
+def fitted(joint: Floats, rows: Floats, columns: Floats) -> Floats:
     """The joint shares scaled to both marginals in turn (iterative proportional fitting)."""
     joint = joint + 1e-9
     for _ in range(_FITTING_ROUNDS):
         joint = joint * (rows / np.maximum(joint.sum(1), 1e-12))[:, None]
         joint = joint * (columns / np.maximum(joint.sum(0), 1e-12))[None, :]
-    fitted: Floats = joint / joint.sum()
-    return fitted
+    return np.asarray(joint / joint.sum())
 
 
-def _in_bands(shares: Floats, bands: Bands) -> Floats:
+def in_bands(shares: Floats, bands: Bands) -> Floats:
+    """What each band holds together."""
     return np.asarray(np.bincount(bands, weights=shares), dtype=np.float64)

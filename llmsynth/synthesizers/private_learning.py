@@ -15,7 +15,9 @@ from llmsynth.models.compact import CompactModel, CompactShape
 from llmsynth.models.curves import CurvedModel
 from llmsynth.models.precision import fastest_dtype
 from llmsynth.privacy.accounting import Mechanism, calibrated_noise
+from llmsynth.privacy.drawn_rows import draw_rows
 from llmsynth.privacy.ledger import Ledger, allot
+from llmsynth.privacy.metadata import is_declared
 from llmsynth.privacy.noise_source import NoiseSource
 from llmsynth.privacy.settings import PrivacySettings, default_delta
 from llmsynth.progress import Progress, silent
@@ -29,8 +31,9 @@ from llmsynth.training.private_loop import PrivateTrainer, PrivateTrainingSettin
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
-METADATA_SHARE = 0.3
-"""Share of the released statistics' budget that goes to the schema's values."""
+METADATA_SHARE, _DECLARED_SHARE = 0.3, 0.1
+"""Share of the released statistics' budget that goes to the schema's values; where all of them are
+declared, repeated numbers and the number of rows are left to release."""
 _NONE_GIVEN_SHARE = 0.5
 _TARGET_WEIGHT = 2.0
 _FEWEST_DRAWN, _MOST_DRAWN = 4_000, 30_000
@@ -89,7 +92,7 @@ def learn_privately(
     source = source or NoiseSource(settings.insecure_seed)
     units = units_of(table, settings, source)
     delta = settings.delta or default_delta(units.count)
-    allotment = allot(settings, delta, metadata_share=METADATA_SHARE)
+    allotment = allot(settings, delta, metadata_share=_metadata_share(schema))
     statistics = gather(
         table, schema, units, settings, allotment, source, target=target, drop_text=drop_text
     )
@@ -130,6 +133,14 @@ def learn_privately(
         ledger=_with_steps(ledger, done),
         statistics=statistics,
     )
+
+
+def _metadata_share(schema: TableSchema | None) -> float:
+    if schema is None:
+        return METADATA_SHARE
+    open_columns = sum(not is_declared(column) for column in schema.columns)
+    share = open_columns / max(len(schema.columns), 1)
+    return _DECLARED_SHARE + share * (METADATA_SHARE - _DECLARED_SHARE)
 
 
 def _ledger(
@@ -235,7 +246,7 @@ def _format_stage(
 ) -> CurvedModel:
     """A model that has learned rows drawn from the released counts."""
     rows = int(np.clip(2 * statistics.released.num_rows, _FEWEST_DRAWN, _MOST_DRAWN))
-    drawn = statistics.marginals.draw(rows, np.random.default_rng(seed))
+    drawn = draw_rows(statistics.marginals, statistics.pairs, rows, np.random.default_rng(seed))
     codes = torch.from_numpy(drawn).long()
     language = statistics.language
     place_sizes = tuple(int(size) for size in language.place_sizes)

@@ -13,7 +13,7 @@ from llmsynth.privacy.noise_source import NoiseSource
 from llmsynth.privacy.noisy_counts import NoisyCounts
 from llmsynth.privacy.settings import PrivacySettings, default_delta
 from llmsynth.synthesizers.private_learning import METADATA_SHARE, plan_training, private_sizes
-from llmsynth.synthesizers.private_statistics import ALONE_SHARE
+from llmsynth.synthesizers.private_statistics import ALONE_SHARE, BESIDE_SHARE
 from llmsynth.training.private_loop import PrivateTrainingSettings
 
 _MEASURED_ROWS = 16_268
@@ -34,7 +34,7 @@ def plan_lines(settings: PrivacySettings, *, num_units: int, num_columns: int) -
     most_rows = settings.rows_per_entity
     values = _values(allotment.metadata_noise, allotment.key_delta, num_columns, most_rows)
     alone = _deviation(allotment.counts_noise / ALONE_SHARE**0.5, num_columns, most_rows)
-    beside = _deviation(allotment.counts_noise / (1 - ALONE_SHARE) ** 0.5, num_columns, most_rows)
+    beside = _deviation(allotment.counts_noise / BESIDE_SHARE**0.5, num_columns, most_rows)
     spent = {
         "metadata": Mechanism(noise_multiplier=allotment.metadata_noise),
         "counts": Mechanism(noise_multiplier=allotment.counts_noise),

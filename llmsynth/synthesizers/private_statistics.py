@@ -18,6 +18,13 @@ from llmsynth.privacy.ledger import Allotment
 from llmsynth.privacy.metadata import MetadataBudget, ReleasedSchema, release_schema
 from llmsynth.privacy.noise_source import NoiseSource
 from llmsynth.privacy.noisy_counts import NoisyCounts
+from llmsynth.privacy.pair_counts import (
+    PairTables,
+    blank_tables,
+    candidates,
+    choose,
+    measure_pairs,
+)
 from llmsynth.privacy.settings import PrivacySettings
 from llmsynth.privacy.token_marginals import (
     TokenMarginals,
@@ -32,8 +39,10 @@ from llmsynth.schema.constraints import FixedCombinations
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.private_codes import encode_leniently
 
-ALONE_SHARE = 0.35
-"""Share of the counts' budget for tokens alone; the rest is for tokens beside the target."""
+ALONE_SHARE, BESIDE_SHARE = 0.1, 0.25
+"""Shares of the counts' budget for tokens alone, and beside the target."""
+_SCORES_SHARE, _PAIRS_SHARE = 0.05, 0.6
+"""Shares for telling which pairs of columns belong together, and for counting those."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -42,6 +51,7 @@ class PrivateStatistics:
 
     codes: int32 (rows of units, places), private; everything else is free of single units.
     flat: places of low digits, which are drawn evenly instead of learned.
+    pairs: what the chosen pairs of columns hold beside the target.
     """
 
     language: RowLanguage
@@ -50,6 +60,7 @@ class PrivateStatistics:
     flat: frozenset[int]
     released: ReleasedSchema
     marginals: TokenMarginals
+    pairs: PairTables
     parts: dict[str, Mechanism]
     public: tuple[str, ...]
 
@@ -118,10 +129,11 @@ def gather(
             hint="Declare categories and bounds in the schema, or raise epsilon.",
         )
     codes = encode_leniently(rows, language, np.arange(rows.num_rows))
-    flat = _low_digits(language)
-    codes[:, sorted(flat)] = SKIPPED
+    budget_of = _Counts(allotment.counts_noise, units.most_rows, source)
     parts = dict(released.mechanisms)
-    marginals = _counted(codes, language, flat, released, allotment, units, source, target, parts)
+    marginals, pairs = _counted(codes, language, released, budget_of, target, parts)
+    flat = frozenset(place for place, shares in enumerate(marginals.shares) if shares is None)
+    codes[:, sorted(flat)] = SKIPPED
     return PrivateStatistics(
         language=language,
         codes=codes,
@@ -129,42 +141,69 @@ def gather(
         flat=flat,
         released=released,
         marginals=marginals,
+        pairs=pairs,
         parts=parts,
         public=_public(released, kinds_declared=typed),
     )
 
 
+@dataclass(frozen=True)
+class _Counts:
+    """Shares of the counts' budget as histograms."""
+
+    noise: float
+    most_rows: int
+    source: NoiseSource
+
+    def of(self, share: float, histograms: int) -> NoisyCounts:
+        return NoisyCounts(
+            num_histograms=max(histograms, 1),
+            noise_multiplier=self.noise / share**0.5,
+            most_rows=self.most_rows,
+            source=self.source,
+        )
+
+
 def _counted(
     codes: Tokens,
     language: RowLanguage,
-    flat: frozenset[int],
     released: ReleasedSchema,
-    allotment: Allotment,
-    units: Units,
-    source: NoiseSource,
+    budget: _Counts,
     target: str | None,
     parts: dict[str, Mechanism],
-) -> TokenMarginals:
+) -> tuple[TokenMarginals, PairTables]:
+    """Counts of tokens alone, beside the target, and of pairs; each notes what it spends."""
     root = None if target is None else language.schema.names.index(target)
-    has_pairs = root is not None and num_beside(language) > 0
-    alone_share = ALONE_SHARE if has_pairs else 1.0
-
-    def counts(share: float, histograms: int) -> NoisyCounts:
-        return NoisyCounts(
-            num_histograms=histograms,
-            noise_multiplier=allotment.counts_noise / share**0.5,
-            most_rows=units.most_rows,
-            source=source,
-        )
-
-    alone = counts(alone_share, num_learned(language, flat))
+    is_rooted = root is not None and num_beside(language) > 0
+    second, deep = _low_digits(language)
+    alone = budget.of(ALONE_SHARE + (0 if is_rooted else BESIDE_SHARE), num_learned(language, deep))
     parts["counts of tokens"] = alone.mechanism
-    marginals = measure_alone(codes, language, flat, alone)
-    if root is None or not has_pairs:
-        return marginals
-    beside = counts(1 - alone_share, num_beside(language))
-    parts["counts of tokens beside the target"] = beside.mechanism
-    return measure_beside(marginals, codes, root, released.num_rows, beside)
+    marginals = measure_alone(codes, language, deep, alone, second)
+    if root is not None and is_rooted:
+        beside = budget.of(BESIDE_SHARE, num_beside(language))
+        parts["counts of tokens beside the target"] = beside.mechanism
+        marginals = measure_beside(marginals, codes, root, released.num_rows, beside)
+    return marginals, _paired(marginals, codes, released.num_rows, budget, parts)
+
+
+def _paired(
+    marginals: TokenMarginals,
+    codes: Tokens,
+    num_rows: int,
+    budget: _Counts,
+    parts: dict[str, Mechanism],
+) -> PairTables:
+    pairs = candidates(marginals)
+    if not pairs:
+        return blank_tables(marginals, 1)
+    scores = budget.of(_SCORES_SHARE, len(pairs))
+    parts["which pairs of columns belong together"] = scores.mechanism
+    pair_noise = budget.of(_PAIRS_SHARE, 1).deviation
+    choice = choose(marginals, codes, pairs, num_rows, scores, pair_noise)
+    counts = budget.of(_PAIRS_SHARE, len(choice.pairs))
+    if choice.pairs:
+        parts["counts of pairs beside the target"] = counts.mechanism
+    return measure_pairs(marginals, codes, choice, counts)
 
 
 def _without_entity(schema: TableSchema, entity: str | None) -> TableSchema:
@@ -194,13 +233,16 @@ def _refuse_reading(schema: TableSchema, target: str | None, drop_text: bool) ->
             )
 
 
-def _low_digits(language: RowLanguage) -> frozenset[int]:
-    """Every digit place but the leading one, which has up to 256 tokens: the rest is noise here."""
-    flat: set[int] = set()
+def _low_digits(language: RowLanguage) -> tuple[frozenset[int], frozenset[int]]:
+    """Numbers' digit places that may be noise, the second ones, and those that are taken for it."""
+    second: set[int] = set()
+    deep: set[int] = set()
     for index, code in enumerate(language.codes):
         if isinstance(code, NumberCode):
-            flat |= set(language.places(index)[1:])
-    return frozenset(flat)
+            places = language.places(index)
+            second |= set(places[1:2])
+            deep |= set(places[2:])
+    return frozenset(second), frozenset(deep)
 
 
 def _public(released: ReleasedSchema, *, kinds_declared: bool) -> tuple[str, ...]:
