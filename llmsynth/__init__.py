@@ -12,6 +12,9 @@ if TYPE_CHECKING:
     from llmsynth.schema import TableSchema, infer_schema
     from llmsynth.synthesizers import Synthesizer
     from llmsynth.tables import read_table, write_table
+    from llmsynth.uses.augmentation import augment
+    from llmsynth.uses.imputation import impute
+    from llmsynth.uses.rebalancing import rebalance
 
 __version__ = "0.1.0"
 
@@ -21,9 +24,12 @@ __all__ = [
     "Synthesizer",
     "TableSchema",
     "__version__",
+    "augment",
     "demo_tables",
+    "impute",
     "infer_schema",
     "read_table",
+    "rebalance",
     "sample_shards",
     "write_table",
 ]
@@ -33,8 +39,11 @@ _HOMES = {
     "RaySettings": "llmsynth.cluster",
     "Synthesizer": "llmsynth.synthesizers",
     "TableSchema": "llmsynth.schema",
+    "augment": "llmsynth.uses.augmentation",
+    "impute": "llmsynth.uses.imputation",
     "infer_schema": "llmsynth.schema",
     "read_table": "llmsynth.tables",
+    "rebalance": "llmsynth.uses.rebalancing",
     "sample_shards": "llmsynth.cluster",
     "write_table": "llmsynth.tables",
 }

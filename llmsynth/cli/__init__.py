@@ -7,12 +7,15 @@ from typing import Annotated
 import typer
 
 import llmsynth
+from llmsynth.cli.augment import augment_command
 from llmsynth.cli.demo import demo_command
 from llmsynth.cli.failures import reported
 from llmsynth.cli.fit import fit_command
+from llmsynth.cli.impute import impute_command
 from llmsynth.cli.inspect import inspect_command
 from llmsynth.cli.models import models_app
 from llmsynth.cli.privacy import privacy_app
+from llmsynth.cli.rebalance import rebalance_command
 from llmsynth.cli.sample import sample_command
 from llmsynth.cli.schema import schema_command
 
@@ -45,6 +48,9 @@ app.command("fit")(reported(fit_command))
 app.command("sample")(reported(sample_command))
 app.command("inspect")(reported(inspect_command))
 app.command("schema")(reported(schema_command))
+app.command("rebalance")(reported(rebalance_command))
+app.command("impute")(reported(impute_command))
+app.command("augment")(reported(augment_command))
 app.command("demo")(reported(demo_command))
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(models_app, name="models")

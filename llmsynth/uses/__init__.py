@@ -1,0 +1,1 @@
+"""Whole ways from data to an answer: rebalancing, filling in, replacing, adding."""
