@@ -11,6 +11,8 @@ if TYPE_CHECKING:
     from llmsynth.errors import LlmsynthError
     from llmsynth.schema import TableSchema, infer_schema
     from llmsynth.synthesizers import Synthesizer
+    from llmsynth.synthesizers.prompted import PromptedSynthesizer
+    from llmsynth.synthesizers.prompted_settings import PromptSettings
     from llmsynth.tables import read_table, write_table
     from llmsynth.uses.augmentation import augment
     from llmsynth.uses.imputation import impute
@@ -20,6 +22,8 @@ __version__ = "0.1.0"
 
 __all__ = [
     "LlmsynthError",
+    "PromptSettings",
+    "PromptedSynthesizer",
     "RaySettings",
     "Synthesizer",
     "TableSchema",
@@ -36,6 +40,8 @@ __all__ = [
 
 _HOMES = {
     "LlmsynthError": "llmsynth.errors",
+    "PromptSettings": "llmsynth.synthesizers.prompted_settings",
+    "PromptedSynthesizer": "llmsynth.synthesizers.prompted",
     "RaySettings": "llmsynth.cluster",
     "Synthesizer": "llmsynth.synthesizers",
     "TableSchema": "llmsynth.schema",

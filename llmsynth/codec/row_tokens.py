@@ -116,6 +116,12 @@ class RowTokens:
             ids += [*(self._next if ids else self._first)[column], *cells[column]]
         return ids + list((self._next if ids else self._first)[then])
 
+    def read_only(self, text: str) -> list[int]:
+        """Tokens of a text that is read before the rows: none of them special, whatever it says."""
+        ids = list(self._tokenizer([text], add_special_tokens=False)["input_ids"][0])
+        is_plain = all(self._spelling.pieces[token] is not None for token in ids)
+        return ids if is_plain else self._longest(text)
+
     def pattern_after(self, columns: Sequence[int]) -> str:
         """A regular expression of what follows `prefix(..., then=columns[0])`."""
         codes = self.language.codes

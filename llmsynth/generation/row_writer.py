@@ -60,11 +60,13 @@ class RowWriter:
         num_rows: int,
         wanted: Sequence[str],
         settings: SamplingSettings,
+        prompt_ids: Sequence[int] | None = None,
     ) -> WrittenRows:
         """Draw the wanted columns of rows whose other columns are known.
 
         Args:
             known: `num_rows` rows of all other columns; None where there are none.
+            prompt_ids: what the model reads first; the tokens that begin any text if omitted.
 
         Raises:
             SchemaError: a known cell that the schema cannot hold.
@@ -77,7 +79,7 @@ class RowWriter:
             automaton=self._automaton((*given, *columns)),
             pattern=self.tokens.pattern_after(columns),
             prefix_ids=self._prefixes(known, given, columns[0], num_rows),
-            prompt_ids=self.tokens.prompt_ids,
+            prompt_ids=self.tokens.prompt_ids if prompt_ids is None else prompt_ids,
             settings=settings,
             adapter=self._adapter,
         )

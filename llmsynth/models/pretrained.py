@@ -112,6 +112,29 @@ def load_pretrained(
     return Pretrained(model=model, tokenizer=tokenizer, name=name, folder=folder)
 
 
+def load_tokenizer(name: str) -> PreTrainedTokenizerFast:
+    """Load a tokenizer alone, for a model that a server runs.
+
+    Args:
+        name: a local folder, a short name, or a hub id.
+
+    Raises:
+        ModelError: there is none, or one of a foreign kind.
+    """
+    cached = cached_path(name)
+    source = str(cached) if cached.is_dir() else name
+    try:
+        tokenizer = AutoTokenizer.from_pretrained(source)
+    except (OSError, ValueError, KeyError) as error:
+        raise ModelError(
+            f"The tokenizer of {name!r} cannot be loaded: {error}",
+            hint="Name the model the server runs: a local folder, a pulled model, or a hub id.",
+        ) from error
+    if not isinstance(tokenizer, PreTrainedTokenizerFast):
+        raise ModelError(f"The tokenizer of {name!r} is of an unknown kind.")
+    return tokenizer
+
+
 def _from_hub(name: str) -> Path:
     try:
         return Path(snapshot_download(name, allow_patterns=list(HUB_FILES)))
