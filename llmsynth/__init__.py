@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from llmsynth import demo_tables
     from llmsynth.cluster import RaySettings, sample_shards
     from llmsynth.errors import LlmsynthError
+    from llmsynth.relational.grouped import GroupedSynthesizer
     from llmsynth.schema import TableSchema, infer_schema
     from llmsynth.synthesizers import Synthesizer
     from llmsynth.synthesizers.prompted import PromptedSynthesizer
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 __version__ = "0.1.0"
 
 __all__ = [
+    "GroupedSynthesizer",
     "LlmsynthError",
     "PromptSettings",
     "PromptedSynthesizer",
@@ -39,6 +41,7 @@ __all__ = [
 ]
 
 _HOMES = {
+    "GroupedSynthesizer": "llmsynth.relational.grouped",
     "LlmsynthError": "llmsynth.errors",
     "PromptSettings": "llmsynth.synthesizers.prompted_settings",
     "PromptedSynthesizer": "llmsynth.synthesizers.prompted",

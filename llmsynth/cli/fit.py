@@ -13,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from llmsynth.cli.failures import INTERRUPTED
+from llmsynth.cli.groups import GroupOptions, fit_groups, is_of_groups, refuse_for_groups
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.record import learned_lines
 from llmsynth.errors import SettingsError
@@ -101,12 +102,47 @@ def fit_command(
     insecure_seed: Annotated[
         int | None, typer.Option(help="Repeatable private noise, for experiments only.")
     ] = None,
+    group_by: Annotated[
+        str | None, typer.Option(help="Column that names the entity several rows belong to.")
+    ] = None,
+    order_by: Annotated[
+        str | None, typer.Option(help="With --group-by: column that orders an entity's rows.")
+    ] = None,
+    static: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="COL",
+            help="With --group-by: the same in all rows of an entity; may be given again. Detected "
+            "when omitted.",
+        ),
+    ] = None,
 ) -> None:
     """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there."""
     typed = TableSchema.read(schema) if schema is not None else None
-    prepare_folder(out)
+    if group_by is None and (order_by is not None or static):
+        raise SettingsError("--order-by and --static need --group-by.")
+    if group_by is not None:
+        others = {"--target": target, "--epsilon": epsilon, "--entity": entity}
+        given = {name: value is not None for name, value in others.items()}
+        refuse_for_groups(given | {"--model": model != "compact"})
+    prepare_folder(out, of_groups=group_by is not None)
     rows = read_table(table, missing=missing or ())
     typer.echo(f"Read {rows.num_rows:,} rows of {rows.num_columns} columns from {table}.")
+    if group_by is not None:
+        options = GroupOptions(
+            group_by=group_by,
+            order_by=order_by,
+            static=static or None,
+            schema=typed,
+            missing=missing or (),
+            keep_rare=keep_rare,
+            drop_text=drop_text,
+            max_minutes=max_minutes,
+            max_epochs=max_epochs,
+            seed=seed,
+        )
+        fit_groups(rows, out, options)
+        return
     # Reaches torch, which takes seconds to load: not before the input has proved readable.
     from llmsynth.synthesizers import Synthesizer
     from llmsynth.synthesizers.text_settings import TextSettings
@@ -187,8 +223,11 @@ def _own_files(folder: Path) -> list[Path]:
     return [path for path in files if _TUNING not in path.relative_to(folder).parts]
 
 
-def prepare_folder(folder: Path) -> None:
+def prepare_folder(folder: Path, *, of_groups: bool = False) -> None:
     """Make the folder of a synthesizer, and refuse one that holds other files of its names.
+
+    Args:
+        of_groups: whether the synthesizer is one of groups of rows.
 
     Raises:
         SettingsError: something else is in the way.
@@ -201,6 +240,9 @@ def prepare_folder(folder: Path) -> None:
             f"{folder} holds {', '.join(taken)} of something else than llmsynth.",
             hint="Name another --out.",
         )
+    if is_of_groups(folder) != of_groups and (taken or is_of_groups(folder)):
+        held = "groups of rows" if is_of_groups(folder) else "single rows"
+        raise SettingsError(f"{folder} holds a synthesizer of {held}.", hint="Name another --out.")
     folder.mkdir(parents=True, exist_ok=True)
 
 

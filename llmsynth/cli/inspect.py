@@ -27,12 +27,22 @@ def inspect_command(
     # Reaches torch, which takes seconds to load.
     from llmsynth.bundle.bundle import Bundle
 
-    bundle = Bundle.load(folder)
+    bundles = {path: Bundle.load(path) for path in _parts(folder)}
     if as_json:
-        typer.echo(json.dumps(dict(bundle.provenance), indent=2, ensure_ascii=False))
+        records = {str(path): dict(bundle.provenance) for path, bundle in bundles.items()}
+        record = records if len(records) > 1 else records[str(folder)]
+        typer.echo(json.dumps(record, indent=2, ensure_ascii=False))
         return
-    for line in _summary(bundle, folder):
-        typer.echo(line)
+    for path, bundle in bundles.items():
+        for line in _summary(bundle, path):
+            typer.echo(line)
+
+
+def _parts(folder: Path) -> list[Path]:
+    """The folders of a synthesizer's bundles: its own, or one a part for groups and sets."""
+    if (folder / "config.json").is_file():
+        return [folder]
+    return sorted(path.parent for path in folder.rglob("config.json")) or [folder]
 
 
 def _summary(bundle: Bundle, folder: Path) -> Iterator[str]:

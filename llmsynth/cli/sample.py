@@ -9,8 +9,10 @@ from typing import TYPE_CHECKING, Annotated
 import typer
 
 from llmsynth.cli.failures import INTERRUPTED, PARTIAL
+from llmsynth.cli.groups import is_of_groups, sample_groups
 from llmsynth.cli.row_stream import check_file, shortfall, stream_rows
 from llmsynth.cli.shard_stream import Place, is_folder, row_count, stream_shards
+from llmsynth.engines.engine_choice import EngineChoice
 from llmsynth.errors import ConditionError, SettingsError
 
 if TYPE_CHECKING:
@@ -67,6 +69,25 @@ def sample_command(
     ray_address: Annotated[
         str | None, typer.Option(help="Ray cluster; RAY_ADDRESS, or one of this machine alone.")
     ] = None,
+    engine: Annotated[
+        str, typer.Option(help="What runs a pretrained model: local, vllm or openai (a server).")
+    ] = "local",
+    base_url: Annotated[
+        str | None,
+        typer.Option(
+            help="The server of --engine openai, up to /v1; LLMSYNTH_API_KEY is sent to it."
+        ),
+    ] = None,
+    served_model: Annotated[
+        str | None, typer.Option(help="What the server calls the base model; its first if omitted.")
+    ] = None,
+    groups: Annotated[
+        int | None,
+        typer.Option(help="How many groups, of a synthesizer fitted with --group-by."),
+    ] = None,
+    max_length: Annotated[
+        int | None, typer.Option(help="With --groups: most rows of a group; longer ones stop.")
+    ] = None,
 ) -> None:
     """Write synthetic rows. Ctrl-C keeps those there are; exit status 3 means fewer than asked."""
     is_sharded = is_folder(out)
@@ -78,6 +99,38 @@ def sample_command(
     if not is_sharded:
         check_file(Path(out))
     conditions = read_conditions(where or (), where_missing or ())
+    choice = EngineChoice(
+        kind=engine,
+        base_url=base_url,
+        served_model=served_model,
+        api_key=os.environ.get("LLMSYNTH_API_KEY") if engine == "openai" else None,
+    )
+    if is_sharded and not choice.is_local:
+        raise SettingsError(
+            f"--engine {engine} writes one file, and --out {out} is a folder of shards.",
+            hint="Name a file, or leave the engine out.",
+        )
+    if is_of_groups(folder):
+        if rows is not None or is_sharded or (groups is None and given is None):
+            raise SettingsError(
+                f"{folder} writes groups: expected --groups N (or --given FILE) and a file as "
+                "--out, without --rows."
+            )
+        sample_groups(
+            folder,
+            Path(out),
+            groups=groups,
+            where=conditions,
+            given=given,
+            seed=seed,
+            temperature=temperature,
+            top_p=top_p,
+            max_length=max_length,
+            max_seconds=max_seconds,
+        )
+        return
+    if groups is not None or max_length is not None:
+        raise SettingsError(f"{folder} writes single rows; it was not fitted with --group-by.")
     if rows is None and given is None:
         raise SettingsError("Expected --rows N or --given FILE; neither came.")
     # These reach torch, which takes seconds to load: not before the options are known to be good.
@@ -104,7 +157,13 @@ def sample_command(
     else:
         synthesizer = Synthesizer.load(folder)
         report = stream_rows(
-            synthesizer, rows, Path(out), settings=settings, where=conditions, given=given
+            synthesizer,
+            rows,
+            Path(out),
+            settings=settings,
+            where=conditions,
+            given=given,
+            engine=choice,
         )
     typer.echo(written_line(report, out))
     if report.is_partial:

@@ -1,0 +1,298 @@
+"""Tables in which several rows belong to one entity: fit, sample new entities, save, load."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Mapping, Sequence
+from dataclasses import replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Self
+
+import numpy as np
+import pyarrow as pa
+
+from llmsynth.errors import BundleError, ConditionError, NotFittedError, SettingsError
+from llmsynth.progress import Progress, silent
+from llmsynth.relational.group_layout import FIRST, ROWS, SPAN, GroupLayout, lay_out
+from llmsynth.relational.group_sample import GroupReport, GroupSample
+from llmsynth.relational.keys import new_keys
+from llmsynth.relational.row_drawer import DrawSettings
+from llmsynth.relational.sequence_model import GroupPlan, SequenceModel, Written
+from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.synthesizer import Synthesizer
+from llmsynth.tables.reading import read_table
+
+if TYPE_CHECKING:
+    from llmsynth.tables.reading import TableSource
+
+FORMAT = "llmsynth-groups-1"
+FILE = "groups.json"
+_HEADS = "heads"
+_HEAD_SHARE = 0.2
+"""Share of a time budget for what is the same in all rows of a group."""
+
+
+class GroupedSynthesizer:
+    """Learns groups of rows and writes new groups.
+
+    Two models: one draws what a group is (its static cells, how many rows it has, when they begin
+    and end), the other its rows, one after the other, each under what came before. Times are drawn
+    as gaps within what is left of the group's span, so they never decrease.
+
+    Args:
+        group_by: the column that names the entity; its values are re-invented.
+        order_by: number, date or moment that orders the rows of a group; without it rows keep the
+            order in which they come.
+        static: columns that are the same in all rows of a group; detected when omitted.
+        lags: how many rows back are seen one by one; a mean stands for those before.
+        schema, missing, keep_rare, drop_text, seed: as in `Synthesizer`.
+        max_minutes, max_epochs, hidden_size, num_layers: as in `Synthesizer`; minutes of both
+            models together.
+    """
+
+    def __init__(
+        self,
+        *,
+        group_by: str,
+        order_by: str | None = None,
+        static: Sequence[str] | None = None,
+        lags: int = 3,
+        schema: TableSchema | None = None,
+        missing: Sequence[str] = (),
+        keep_rare: bool = False,
+        drop_text: bool = False,
+        max_minutes: float | None = None,
+        max_epochs: float | None = None,
+        hidden_size: int | None = None,
+        num_layers: int | None = None,
+        seed: int = 0,
+    ) -> None:
+        if lags < 1:
+            raise SettingsError(f"lags must be at least 1, got {lags}.")
+        if order_by == group_by:
+            raise SettingsError(f"{group_by!r} names the group; order rows by another column.")
+        self.group_by, self.order_by = group_by, order_by
+        self.static = None if static is None else tuple(static)
+        self.lags = lags
+        self.schema = schema
+        self.missing = tuple(missing)
+        self.keep_rare, self.drop_text = keep_rare, drop_text
+        self.max_minutes, self.max_epochs = max_minutes, max_epochs
+        self.hidden_size, self.num_layers = hidden_size, num_layers
+        self.seed = seed
+
+    def fit(
+        self,
+        table: TableSource,
+        *,
+        checkpoint_dir: str | Path | None = None,
+        progress: Progress = silent,
+    ) -> Self:
+        """Learn a table of groups.
+
+        Raises:
+            TableError: fewer than 20 groups, a missing key or time, or a column named static that
+                changes within a group.
+            SchemaError: the table cannot be grouped or ordered this way.
+        """
+        started = time.perf_counter()
+        source = read_table(table, missing=self.missing)
+        layout = lay_out(
+            source,
+            self.schema,
+            group_by=self.group_by,
+            order_by=self.order_by,
+            static=self.static,
+            keep_rare=self.keep_rare,
+            drop_text=self.drop_text,
+        )
+        folder = None if checkpoint_dir is None else Path(checkpoint_dir)
+        minutes = self.max_minutes
+        heads = self._synthesizer(minutes and minutes * _HEAD_SHARE)
+        heads.schema = layout.head_schema
+        heads.fit(layout.heads, checkpoint_dir=folder and folder / _HEADS)
+        if minutes is not None:
+            minutes = max(minutes - (time.perf_counter() - started) / 60, 0.01)
+        self.rows_ = layout.model(self.lags, heads.schema_).fit(
+            layout.rows,
+            layout.plan,
+            layout.ticks,
+            self._synthesizer(minutes),
+            schema=layout.row_schema,
+            checkpoint_dir=folder and folder / "rows",
+            progress=progress,
+        )
+        self.heads_ = heads
+        self.layout_ = layout.kept
+        self.fit_seconds_ = time.perf_counter() - started
+        return self
+
+    def _synthesizer(self, minutes: float | None) -> Synthesizer:
+        return Synthesizer(
+            keep_rare=self.keep_rare,
+            drop_text=self.drop_text,
+            max_minutes=minutes,
+            max_epochs=self.max_epochs,
+            hidden_size=self.hidden_size,
+            num_layers=self.num_layers,
+            seed=self.seed,
+        )
+
+    @property
+    def schema_(self) -> TableSchema:
+        """The schema of the rows that are written."""
+        layout = self._fitted()
+        assert self.rows_.synthesizer is not None
+        known = {c.name: c for c in (*self.heads_.schema_.columns, *layout.named.values())}
+        known |= {c.name: c for c in self.rows_.synthesizer.schema_.columns}
+        known[layout.group_by] = replace(layout.key, unique=False)
+        if layout.order_by is not None and self.rows_.axis is not None:
+            known[layout.order_by] = self.rows_.axis.column
+        return TableSchema(columns=tuple(known[name] for name in layout.names))
+
+    def sample(
+        self,
+        groups: int | None = None,
+        *,
+        where: Mapping[str, object] | None = None,
+        given: TableSource | None = None,
+        seed: int = 0,
+        temperature: float = 1.0,
+        top_p: float = 1.0,
+        max_length: int | None = None,
+        max_seconds: float | None = None,
+        progress: Progress = silent,
+    ) -> GroupSample:
+        """Write new groups.
+
+        Args:
+            groups: how many; may be omitted with `given`.
+            where: column to value: of every group for a static column, of every row for others.
+            given: some static columns of the groups to be made, one row each.
+            seed: same seed, same table.
+            max_length: most rows of a group; longer ones stop there, and are counted.
+            max_seconds: wall-clock limit; the rows there are by then are kept.
+
+        Raises:
+            NotFittedError: nothing was learned yet.
+            ConditionError: a condition the schema cannot hold, or on key or order.
+        """
+        layout = self._fitted()
+        if max_length is not None and max_length < 1:
+            raise SettingsError(f"max_length must be at least 1, got {max_length}.")
+        started = time.perf_counter()
+        of_groups, of_rows = self._conditions(where or {})
+        heads = self.heads_.sample(
+            groups,
+            where=of_groups,
+            given=given,
+            seed=seed,
+            temperature=temperature,
+            top_p=top_p,
+            max_seconds=max_seconds,
+        )
+        plan = self._plan(heads.table)
+        cut = 0 if max_length is None else int((plan.lengths > max_length).sum())
+        written = self.rows_.write(
+            plan,
+            DrawSettings(seed=seed, temperature=temperature, top_p=top_p),
+            where=of_rows,
+            max_length=max_length,
+            deadline=None if max_seconds is None else started + max_seconds,
+            progress=progress,
+        )
+        asked = heads.report.asked
+        table = self._table(layout, heads.table, written, seed)
+        report = GroupReport(
+            asked=asked,
+            groups=len(np.unique(written.groups)),
+            rows=table.num_rows,
+            cut=cut,
+            unfinished=written.unfinished,
+            redrawn=heads.report.redrawn + written.redrawn,
+            seconds=time.perf_counter() - started,
+            stopped="time" if heads.report.stopped == "time" else written.stopped,
+        )
+        return GroupSample(table, self.schema_, report)
+
+    def _conditions(
+        self, where: Mapping[str, object]
+    ) -> tuple[dict[str, object], dict[str, object]]:
+        layout = self._fitted()
+        if fixed := {layout.group_by, layout.order_by, *layout.named} & set(where):
+            raise ConditionError(
+                f"Column {fixed.pop()!r} names or orders rows; it cannot be given.",
+                hint="Fix static columns, or columns that change from row to row.",
+            )
+        of_rows = {k: v for k, v in where.items() if k in {c.name for c in self.rows_.columns}}
+        return {k: v for k, v in where.items() if k not in of_rows}, of_rows
+
+    def _plan(self, heads: pa.Table) -> GroupPlan:
+        lengths = np.asarray(heads[ROWS].combine_chunks(), dtype=np.int64)
+        own = heads.select([column.name for column in self.rows_.own])
+        axis, first, last = self.rows_.axis, None, None
+        if axis is not None:
+            first = axis.ticks(heads[FIRST])
+            span = np.asarray(heads[SPAN].combine_chunks(), dtype=np.int64)
+            least = self.rows_.least_gap
+            if least:
+                # Rows that cannot lie so close end the group at the last moment there is.
+                lengths = np.minimum(lengths, np.maximum(axis.last - first, 0) // least + 1)
+            needed = least * (lengths - 1)
+            span = np.where(lengths == 1, 0, np.maximum(span, needed))
+            last = np.maximum(np.minimum(first + span, axis.last), first + needed)
+        return GroupPlan(own=own, lengths=lengths, first=first, last=last)
+
+    def _table(self, layout: GroupLayout, heads: pa.Table, written: Written, seed: int) -> pa.Table:
+        at = pa.array(written.groups)
+        keys = new_keys(layout.key, heads.num_rows, seed)
+        columns = {layout.group_by: keys.take(at)}
+        columns |= {name: heads[name].take(at) for name in layout.static}
+        columns |= {name: written.table[name] for name in written.table.column_names}
+        if layout.order_by is not None and written.ticks is not None:
+            assert self.rows_.axis is not None
+            columns[layout.order_by] = self.rows_.axis.cells(written.ticks)
+        for name, column in layout.named.items():
+            columns[name] = new_keys(column, len(at), seed)
+        return pa.table({name: columns[name] for name in layout.names})
+
+    def _fitted(self) -> GroupLayout:
+        layout: GroupLayout | None = getattr(self, "layout_", None)
+        if layout is None:
+            raise NotFittedError("This synthesizer has learned nothing yet.")
+        return layout
+
+    def save(self, folder: str | Path) -> Path:
+        """Write the two bundles and what joins them; JSON and safetensors, no rows."""
+        layout, folder = self._fitted(), Path(folder)
+        self.heads_.save(folder / _HEADS)
+        self.rows_.save(folder)
+        data = {"format": FORMAT, **layout.to_json()}
+        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
+        (folder / FILE).write_text(text, encoding="utf-8")
+        return folder
+
+    @classmethod
+    def load(cls, folder: str | Path) -> Self:
+        """Read a synthesizer that `save` wrote.
+
+        Raises:
+            BundleError: the folder holds none, or a broken one.
+        """
+        path = Path(folder) / FILE
+        try:
+            data = json.loads(path.read_text(encoding="utf-8"))
+            if data["format"] != FORMAT:
+                raise BundleError(f"{path}: expected format {FORMAT!r}, got {data['format']!r}.")
+            layout = GroupLayout.from_json(data)
+        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+            raise BundleError(
+                f"{path} cannot be read: {error}.",
+                hint="Give the folder that `llmsynth fit --group-by` wrote.",
+            ) from error
+        self = cls(group_by=layout.group_by, order_by=layout.order_by, static=layout.static)
+        self.heads_ = Synthesizer.load(Path(folder) / _HEADS)
+        self.rows_ = SequenceModel.load(Path(folder))
+        self.layout_ = layout
+        return self

@@ -1,0 +1,86 @@
+"""Groups from the shell: fit, sample, inspect, and options that do not go together."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+import pytest
+from typer.testing import CliRunner, Result
+
+from llmsynth.cli import app
+
+
+def run(*words: object) -> Result:
+    return CliRunner().invoke(app, [str(word) for word in words])
+
+
+@pytest.fixture(scope="module")
+def file(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    rng = np.random.default_rng(0)
+    rows = [
+        (f"C{c:03d}", "red" if c % 2 else "blue", 10 * c + step, int(rng.integers(0, 50)))
+        for c in range(40)
+        for step in range(1 + c % 4)
+    ]
+    path = tmp_path_factory.mktemp("groups") / "steps.csv"
+    pd.DataFrame(rows, columns=["car", "colour", "step", "load"]).to_csv(path, index=False)
+    return path
+
+
+@pytest.fixture(scope="module")
+def folder(file: Path) -> Path:
+    out = file.parent / "fitted"
+    grouped = ("--group-by", "car", "--order-by", "step", "--max-epochs", 2)
+    done = run("fit", file, "--out", out, *grouped)
+    assert done.exit_code == 0, done.output
+    assert "Static: colour" in done.output
+    return out
+
+
+def test_new_groups_are_written(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new.csv"
+    done = run("sample", folder, "--groups", 30, "--out", out, "--where", "colour=red")
+    assert done.exit_code == 0, done.output
+    rows = pd.read_csv(out)
+    assert f"{len(rows):,} rows of 30 groups" in done.output
+    assert list(rows.columns) == ["car", "colour", "step", "load"]
+    assert rows["car"].nunique() == 30
+    assert set(rows["colour"]) == {"red"}
+
+
+def test_a_time_limit_ends_with_status_three(folder: Path, tmp_path: Path) -> None:
+    out = tmp_path / "new.csv"
+    limited = run("sample", folder, "--groups", 30, "--out", out, "--max-seconds", "1e-6")
+    assert limited.exit_code == 3
+    assert "groups not begun" in limited.output
+
+
+def test_inspect_tells_of_both_models(folder: Path) -> None:
+    done = run("inspect", folder)
+    assert done.exit_code == 0
+    assert "heads: compact synthesizer" in done.output
+    assert "rows: compact synthesizer" in done.output
+
+
+@pytest.mark.parametrize(
+    ("words", "told"),
+    [
+        (("--order-by", "step"), "need --group-by"),
+        (("--group-by", "car", "--target", "load"), "--target is not for tables of groups"),
+        (("--group-by", "van"), "no column 'van'"),
+    ],
+)
+def test_what_cannot_be_fitted_is_told(
+    file: Path, tmp_path: Path, words: tuple[str, ...], told: str
+) -> None:
+    done = run("fit", file, "--out", tmp_path / "out", *words)
+    assert done.exit_code == 2
+    assert told in done.output
+
+
+def test_rows_of_groups_and_groups_of_rows_are_told_apart(folder: Path, file: Path) -> None:
+    out = file.parent / "x.csv"
+    assert "expected --groups N" in run("sample", folder, "--rows", 3, "--out", out).output
+    assert "holds a synthesizer of groups" in run("fit", file, "--out", folder).output
