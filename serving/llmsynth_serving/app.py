@@ -7,7 +7,9 @@ from contextlib import asynccontextmanager
 
 from litestar import Litestar
 from litestar.datastructures import State
+from litestar.exceptions import NotFoundException
 from litestar.middleware import DefineMiddleware
+from litestar.plugins.htmx import HTMXConfig, HTMXPlugin
 
 from llmsynth_serving.accounts.authentication import KeyAuthentication
 from llmsynth_serving.api.audit import AuditController
@@ -23,6 +25,9 @@ from llmsynth_serving.api.request_record import RequestIds, finish
 from llmsynth_serving.api.rows import RowController
 from llmsynth_serving.api.synthesizers import SynthesizerController
 from llmsynth_serving.api.tables import TableController
+from llmsynth_serving.pages.failures import nothing_there
+from llmsynth_serving.pages.rendering import templates
+from llmsynth_serving.pages.site import pages
 from llmsynth_serving.queue.durable import prepare_queue
 from llmsynth_serving.service import Service
 from llmsynth_serving.settings import ServiceSettings
@@ -51,6 +56,7 @@ def create_app(settings: ServiceSettings) -> Litestar:
             KeyController,
             AuditController,
             HealthController,
+            *pages(),
         ],
         middleware=[
             RequestIds(),
@@ -59,7 +65,9 @@ def create_app(settings: ServiceSettings) -> Litestar:
             Idempotency(),
         ],
         before_send=[finish],
-        exception_handlers=HANDLERS,  # type: ignore[arg-type]
+        exception_handlers={**HANDLERS, NotFoundException: nothing_there},  # type: ignore[dict-item]
+        plugins=[HTMXPlugin(HTMXConfig(set_request_class_globally=False))],
+        template_config=templates(),
         logging_config=None,  # `set_up_logs` is for whoever starts the process
         openapi_config=description(),
         request_max_body_size=LARGEST_DOCUMENT_BYTES,

@@ -15,6 +15,7 @@ from llmsynth_serving.api.documents import (
     Listing,
     ReportDocument,
     RowsDocument,
+    SplitDocument,
     SynthesizerDocument,
     TableDocument,
 )
@@ -73,6 +74,20 @@ class Client:
         named = name or ("table" if isinstance(table, bytes) else Path(table).stem)
         query = {"name": named, "missing": list(missing)}
         return self._service.post("/v1/tables", TableDocument, params=query, file=table)
+
+    def split(
+        self, table: TableDocument | str, *, holdout_share: float = 0.2, seed: int = 0
+    ) -> tuple[TableDocument, TableDocument]:
+        """Part a table in two by chance: rows to learn from, and rows to judge with."""
+        order = {"holdout_share": holdout_share, "seed": seed}
+        made = self._service.post(f"/v1/tables/{_id(table)}/split", SplitDocument, json=order)
+        return made.train, made.holdout
+
+    def correct_schema(
+        self, table: TableDocument | str, schema: Mapping[str, Any]
+    ) -> dict[str, Any]:
+        """Replace a table's schema by one of the same columns."""
+        return self._service.put(f"/v1/tables/{_id(table)}/schema", dict[str, Any], json=schema)
 
     def fit(
         self, table: TableDocument | str, *, name: str = "synthesizer", **settings: Any
@@ -205,3 +220,7 @@ def _id(
     thing: TableDocument | SynthesizerDocument | ReportDocument | JobDocument | str,
 ) -> str:
     return thing if isinstance(thing, str) else thing.id
+    def retry(self, job: JobDocument | str) -> JobDocument:
+        """Order the work of a job that failed once more, as a new job."""
+        return self._service.post(f"/v1/jobs/{_id(job)}/retry", JobDocument)
+

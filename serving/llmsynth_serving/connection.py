@@ -80,6 +80,10 @@ class Connection:
         options = {"json": json, "params": params}
         return msgspec.convert(self._answer("POST", path, file=file, **options).json(), kind)
 
+    def put(self, path: str, kind: type[T], *, json: Mapping[str, Any]) -> T:
+        """The document after its change."""
+        return msgspec.convert(self._answer("PUT", path, json=json).json(), kind)
+
     def ask(self, path: str, json: Mapping[str, Any]) -> tuple[int, Any]:
         """Status and content of an act whose answer has more than one shape."""
         answer = self._answer("POST", path, json=json)

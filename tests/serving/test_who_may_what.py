@@ -9,9 +9,13 @@ from typing import Any
 import pytest
 from litestar.handlers import HTTPRouteHandler
 from litestar.routes import HTTPRoute
-from llmsynth_serving.accounts.keys import SCOPES
+from llmsynth_serving.accounts import web_sessions
+from llmsynth_serving.accounts.authentication import PAGE
+from llmsynth_serving.accounts.keys import SCOPES, find_caller
+from llmsynth_serving.pages.own_forms import FIELD
 
-OPEN = {"/health", "/ready", "/version", "/metrics"}
+OPEN = {"/health", "/ready", "/version", "/metrics", "/sign-in", "/static/{file_path:path}"}
+A_FILE = "/static/style.css"
 DOCUMENTATION = ("/schema",)
 NOBODY = "lls_" + "0" * 32 + "_nothing"
 
@@ -29,6 +33,10 @@ class Door:
         guards = self.handler.resolve_guards()
         scopes = [guard.scope for guard in guards if hasattr(guard, "scope")]
         return max(scopes, key=SCOPES.index, default=None)
+
+    @property
+    def is_page(self) -> bool:
+        return bool(self.handler.opt.get(PAGE))
 
 
 def doors(app: Any) -> list[Door]:
@@ -81,54 +89,98 @@ def body(door: Door, things: dict[str, str]) -> dict[str, Any]:
     has_path_id = "{" in door.path
     path = door.path.replace(":str", "")
     if door.method in ("GET", "DELETE") or (has_path_id and path not in bodies):
+        "/v1/tables/{table_id}/split": {"json": {"holdout_share": 0.5}},
         return {}
     assert path in bodies, f"{door.method} {path}: give `bodies` what it takes"
+    forms: dict[str, dict[str, str]] = {
+        "/sign-out": {},
+        "/demo": {},
+        "/evaluate": {"table_id": table, "train_id": table, "holdout_id": other, "name": "r"},
+        "/keys": {"name": "k", "scope": "read"},
+        "/tables": {"name": "t"},
+        "/tables/{table_id}/schema": {"version": "1", "first": "0"},
+        "/tables/{table_id}/fit": {"name": "s"},
+        "/tables/{table_id}/split": {"holdout_percent": "50"},
+        "/synthesizers/{synthesizer_id}/rows": {"rows": "1"},
+        "/synthesizers/{synthesizer_id}/sample": {"rows": "1", "name": "s"},
+    }
+    if door.is_page and door.method == "POST":
+        path = door.path.replace(":str", "")
+        needs_nothing = path.endswith(("/delete", "/cancel", "/retry", "/rotate", "/revoke"))
+        assert path in forms or needs_nothing, f"{path}: give `forms` what it takes"
+        file = {"files": {"file": ("t.csv", b"a\n1\n")}} if path == "/tables" else {}
+        return {"data": forms.get(path, {}), **file}
     return bodies[path]
 
 
-def ask(office: Any, door: Door, things: dict[str, str], headers: dict[str, str]) -> Any:
-    path = filled(door.path, things)
-    return office.client.request(door.method, path, headers=headers, **body(door, things))
+def filled_number(path: str) -> str:
+    return f"{path}?number=0&0.kind=text" if path.endswith("/schema/column") else path
+
+
+def signed_in(office: Any, text: str) -> dict[str, str]:
+    """The cookie and the forms' token of a browser that signed in with a key."""
+    with office.service.database.session() as session:
+        caller = find_caller(session, text)
+        token = web_sessions.begin(session, caller, hours=1) if caller else "nothing"
+    return {"cookie": f"{web_sessions.COOKIE}={token}", FIELD: web_sessions.form_token(token)}
+
+
+def ask(office: Any, door: Door, things: dict[str, str], key: str | None) -> Any:
+    path, given = filled_number(filled(door.path, things)), body(door, things)
+    headers = {"Authorization": f"Bearer {key}"} if key else {}
+    if door.is_page and key:
+        session = signed_in(office, key)
+        headers = {"Cookie": session["cookie"]}
+        if door.method == "POST":
+            given["params"] = {FIELD: session[FIELD]}
+    return office.client.request(
+        door.method, path, headers=headers, follow_redirects=False, **given
+    )
 
 
 def test_only_what_tells_nothing_is_open(office: Any) -> None:
     every = doors(office.client.app)
     assert {door.path for door in every if door.scope is None} == OPEN
-    assert len(every) > 30
+    assert len([door for door in every if not door.is_page]) > 30
+    assert len([door for door in every if door.is_page]) > 40
     for path in OPEN:
-        assert office.client.get(path).status_code == 200
+        asked = A_FILE if path.startswith("/static") else path
+        assert office.client.get(asked).status_code == 200
 
 
-@pytest.mark.parametrize("headers", [{}, {"Authorization": f"Bearer {NOBODY}"}])
+@pytest.mark.parametrize("key", [None, NOBODY])
 def test_without_a_valid_key_every_other_door_is_closed(
-    office: Any, things: dict[str, str], headers: dict[str, str]
+    office: Any, things: dict[str, str], key: str | None
 ) -> None:
-    answers = {
-        (door.method, door.path): ask(office, door, things, headers).status_code
-        for door in doors(office.client.app)
-        if door.scope
-    }
-    assert set(answers.values()) == {401}, answers
+    for door in doors(office.client.app):
+        if not door.scope:
+            continue
+        answer = ask(office, door, things, key)
+        if door.is_page and door.method == "GET":
+            assert answer.status_code == 303, (door, answer.text)
+            assert answer.headers["location"].startswith("/sign-in"), door
+        else:
+            assert answer.status_code == 401, (door, answer.text)
 
 
 def test_a_key_of_too_small_a_scope_opens_nothing(office: Any, things: dict[str, str]) -> None:
     tried = 0
     for door in doors(office.client.app):
         for scope in SCOPES[: SCOPES.index(door.scope)] if door.scope else ():
-            answer = ask(office, door, things, office.headers(scope=scope))
+            answer = ask(office, door, things, office.keys["p1", scope])
             assert answer.status_code == 403, (door, scope, answer.text)
             tried += 1
-    assert tried > 15
+    assert tried > 40
 
 
 def test_a_key_of_another_project_finds_nothing(office: Any, things: dict[str, str]) -> None:
     for door in doors(office.client.app):
         if not door.scope:
             continue
-        answer = ask(office, door, things, office.headers("p2", "admin"))
-        names_an_object = "{" in door.path or any(
-            value in json.dumps(body(door, things).get("json", {})) for value in things.values()
-        )
+        answer = ask(office, door, things, office.keys["p2", "admin"])
+        given = body(door, things)
+        told = json.dumps([given.get("json"), given.get("data")])
+        names_an_object = "{" in door.path or any(value in told for value in things.values())
         if names_an_object:
             assert answer.status_code == 404, (door.method, door.path, answer.text)
         for value in things.values():
@@ -140,3 +192,14 @@ def test_what_was_refused_left_everything_in_its_place(office: Any, things: dict
     for kind in ("table", "synthesizer", "report", "job"):
         path = f"/v1/{kind}s/{things[f'{kind}_id']}"
         assert office.client.get(path, headers=office.headers()).status_code == 200
+def test_a_session_opens_pages_alone_and_a_key_the_api_alone(office: Any) -> None:
+    key = office.keys["p1", "admin"]
+    cookie = {"Cookie": signed_in(office, key)["cookie"]}
+    bearer = {"Authorization": f"Bearer {key}"}
+    ask = office.client.get
+    assert ask("/v1/tables", headers=cookie).status_code == 401
+    assert ask("/v1/tables", headers=bearer).status_code == 200
+    assert ask("/tables", headers=cookie, follow_redirects=False).status_code == 200
+    assert ask("/tables", headers=bearer, follow_redirects=False).status_code == 303
+
+

@@ -19,10 +19,11 @@ from llmsynth_serving.api.orders import (
     KeyOrder,
     RowsOrder,
     SampleOrder,
+    SplitOrder,
 )
 
 Document = dict[str, Any]
-ORDERS = (FitOrder, SampleOrder, EvaluationOrder, RowsOrder, KeyOrder)
+ORDERS = (SplitOrder, FitOrder, SampleOrder, EvaluationOrder, RowsOrder, KeyOrder)
 OPEN_PATHS = ("/health", "/ready", "/version", "/metrics")
 PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
 PROBLEM = {

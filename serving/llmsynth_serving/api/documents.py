@@ -53,6 +53,14 @@ class TableDocument:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitDocument:
+    """The two tables that one was parted into."""
+
+    train: TableDocument
+    holdout: TableDocument
+
+
+@dataclass(frozen=True, kw_only=True)
 class SynthesizerDocument:
     """A synthesizer: being fitted, ready, or failed."""
 

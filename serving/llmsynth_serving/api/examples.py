@@ -10,6 +10,7 @@ _SYNTHESIZER_ID = "7c0d2a41b0b64f6f9a51f0f7f5f2ab90"
 _JOB_ID = "b4cf7d5f4d3b4a0c8a9e3a9f6b1d2e70"
 _MOMENT = "2026-11-22T10:15:00Z"
 EXAMPLES: dict[str, list[dict[str, Any]]] = {
+    "SplitOrder": [{"holdout_share": 0.2}],
     "FitOrder": [
         {"table_id": _TABLE_ID, "target": "income", "max_minutes": 5},
         {"table_id": _TABLE_ID, "name": "quick look", "max_epochs": 1, "seed": 7},

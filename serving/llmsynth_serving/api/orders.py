@@ -59,6 +59,15 @@ class FitOrder:
 
 
 @dataclass(frozen=True, kw_only=True)
+class SplitOrder:
+    """How to part a table."""
+
+    holdout_share: Annotated[float, Meta(gt=0, lt=1)] = 0.2
+    """Share of the rows that are set aside to judge with."""
+    seed: Seed = 0
+
+
+@dataclass(frozen=True, kw_only=True)
 class SampleOrder:
     """How many rows to draw, and under which conditions."""
 

@@ -9,10 +9,13 @@ from typing import Any
 import structlog
 from litestar import Request, Response
 from litestar.exceptions import HTTPException
+from sqlalchemy.exc import OperationalError
 
 from llmsynth.errors import InputError, LlmsynthError
 from llmsynth_serving.objects.refusals import RefusalError
 
+OUTAGE_SECONDS = 2
+"""When to try again where the database was away."""
 CONTENT_TYPE = "application/problem+json"
 _log = structlog.get_logger("llmsynth.api")
 AnyRequest = Request[Any, Any, Any]
@@ -33,12 +36,16 @@ def problem(
     )
 
 
-def refused(request: AnyRequest, error: LlmsynthError) -> Response[dict[str, Any]]:
-    """Our own errors: a refusal has its own status, wrong input is 422, the rest is ours."""
+def status_of(error: LlmsynthError) -> int:
+    """A refusal has its own status, wrong input is 422, the rest is ours."""
     if isinstance(error, RefusalError):
-        status = error.status
-    else:
-        status = 422 if isinstance(error, InputError) else 500
+        return error.status
+    return 422 if isinstance(error, InputError) else 500
+
+
+def refused(request: AnyRequest, error: LlmsynthError) -> Response[dict[str, Any]]:
+    """Our own errors."""
+    status = status_of(error)
     if status >= 500:
         _log.error("request_failed", error=repr(error))
     headers = {"WWW-Authenticate": "Bearer"} if status == 401 else {}
@@ -65,10 +72,22 @@ def unexpected(request: AnyRequest, error: Exception) -> Response[dict[str, Any]
     return problem(500, "The service made an error; its log has the details under the request id.")
 
 
+def outage(request: AnyRequest, error: OperationalError) -> Response[dict[str, Any]]:
+    """The database is away; a moment later it may be back."""
+    _log.error("database_away", path=str(request.url.path), error=repr(error.orig))
+    headers = {"Retry-After": str(OUTAGE_SECONDS)}
+    return problem(503, "The database cannot be reached at the moment.", headers=headers)
+
+
 def _field(item: Any) -> dict[str, str]:
     if not isinstance(item, dict):
         return {"message": str(item)}
     return {name: str(item[name]) for name in ("key", "message", "source") if name in item}
 
 
-HANDLERS = {LlmsynthError: refused, HTTPException: framework_error, Exception: unexpected}
+HANDLERS = {
+    LlmsynthError: refused,
+    HTTPException: framework_error,
+    OperationalError: outage,
+    Exception: unexpected,
+}

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import asdict
 from hashlib import sha256
 from typing import Annotated, Any, Literal
 
@@ -11,12 +12,18 @@ from litestar.datastructures import State
 from litestar.params import FromPath, FromQuery, JSONBody, QueryParameter
 
 from llmsynth_serving.accounts.authentication import requires
-from llmsynth_serving.api.documents import Listing, PreviewDocument, TableDocument
+from llmsynth_serving.api.documents import (
+    Listing,
+    PreviewDocument,
+    SplitDocument,
+    TableDocument,
+)
 from llmsynth_serving.api.downloads import ranged
 from llmsynth_serving.api.etags import expected_version, tagged
+from llmsynth_serving.api.orders import SplitOrder
 from llmsynth_serving.api.uploads import received
 from llmsynth_serving.database.records import Table
-from llmsynth_serving.objects import tables
+from llmsynth_serving.objects import splits, tables
 from llmsynth_serving.objects.ownership import find, list_page
 from llmsynth_serving.objects.plain_cells import plain_rows
 
@@ -102,16 +109,16 @@ class TableController(Controller):
         self, request: Asked, table_id: FromPath[str], file_format: Format = "csv"
     ) -> Response[Any]:
         """All rows, as CSV or Parquet; whole, or the bytes that a Range header asks for."""
-        service, table = request.app.state.service, _table(request, table_id)
-        path = table.path if file_format == "parquet" else tables.csv_path(service, table)
-        return ranged(
-            request,
-            service.storage,
-            path,
-            etag=f'"{sha256(path.encode()).hexdigest()[:32]}"',
-            media_type=MEDIA_TYPES[file_format],
-            filename=f"{table.name}.{file_format}",
-        )
+        return sent(request, _table(request, table_id), file_format)
+
+    @post("/{table_id:str}/split", guards=[requires("write")], status_code=201, sync_to_thread=True)
+    def split(
+        self, request: Asked, table_id: FromPath[str], data: JSONBody[SplitOrder]
+    ) -> SplitDocument:
+        """Part a table in two by chance: rows to learn from, and rows to judge with."""
+        parts = splits.split(request.app.state.service, request.user, table_id, **asdict(data))
+        train, holdout = map(TableDocument.of, parts)
+        return SplitDocument(train=train, holdout=holdout)
 
     @delete("/{table_id:str}", guards=[requires("write")], sync_to_thread=True)
     def remove(self, request: Asked, table_id: FromPath[str]) -> None:
@@ -122,3 +129,17 @@ class TableController(Controller):
 def _table(request: Asked, table_id: str) -> Table:
     with request.app.state.service.database.reading() as session:
         return find(session, Table, table_id, project_id=request.user.project_id)
+
+
+def sent(request: Request[Any, Any, State], table: Table, file_format: str) -> Response[Any]:
+    """A table's rows as a file, or the part of it that a Range header asks for."""
+    service = request.app.state.service
+    path = table.path if file_format == "parquet" else tables.csv_path(service, table)
+    return ranged(
+        request,
+        service.storage,
+        path,
+        etag=f'"{sha256(path.encode()).hexdigest()[:32]}"',
+        media_type=MEDIA_TYPES[file_format],
+        filename=f"{table.name}.{file_format}",
+    )

@@ -10,6 +10,14 @@ from llmsynth_serving.objects.ownership import find
 from llmsynth_serving.service import Service
 
 
+def content(service: Service, caller: Caller, report_id: str, name: str) -> bytes:
+    """One of a report's files, `report.html` or `report.json`."""
+    with service.database.reading() as session:
+        report = find(session, Report, report_id, project_id=caller.project_id)
+    with service.storage.open(f"{report.path}/{name}") as file:
+        return bytes(file.read())
+
+
 def delete(service: Service, caller: Caller, report_id: str) -> list[str]:
     """Remove record and files.
 

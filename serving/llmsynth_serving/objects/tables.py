@@ -59,7 +59,7 @@ def take_in(
         RefusedInputError: not a table that the service takes; the message says why.
         QuotaError: the key's storage is used up.
     """
-    _check_storage(service, caller, upload.stat().st_size)
+    check_storage(service, caller, upload.stat().st_size)
     parquet = upload.with_name("table.parquet")
     found = _ingested(service, upload, parquet, missing or [])
     table_id = new_id()
@@ -178,7 +178,12 @@ def _ingested(service: Service, upload: Path, parquet: Path, missing: list[str])
     return answer
 
 
-def _check_storage(service: Service, caller: Caller, more: int) -> None:
+def check_storage(service: Service, caller: Caller, more: int) -> None:
+    """Refuse what would not fit into the key's storage.
+
+    Raises:
+        QuotaError: the project's tables and `more` bytes would pass it.
+    """
     with service.database.session() as session:
         key = session.get(ApiKey, caller.key_id)
         if key is None or key.max_storage_bytes is None:

@@ -1,0 +1,100 @@
+"""Jobs: listed, watched while they run, cancelled, tried again."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from litestar import Controller, Response, get, post
+from litestar.params import FromPath, FromQuery
+
+from llmsynth_serving.accounts.authentication import requires
+from llmsynth_serving.database.records import Job, Report, Synthesizer, Table
+from llmsynth_serving.objects import jobs
+from llmsynth_serving.pages import snippets
+from llmsynth_serving.pages.asking import (
+    Asked,
+    caller_of,
+    found,
+    found_or_none,
+    listed,
+    service_of,
+)
+from llmsynth_serving.pages.forms import go, one_of
+from llmsynth_serving.pages.rendering import page
+
+STATES = ("queued", "running", "succeeded", "failed", "cancelled", "dead")
+OPEN = ("queued", "running")
+AGAIN = ("failed", "cancelled", "dead")
+MADE = {"synthesizer_id": Synthesizer, "table_id": Table, "report_id": Report}
+
+
+class JobPages(Controller):
+    """`/jobs`."""
+
+    path = "/jobs"
+    guards = (requires("read"),)
+
+    @get(sync_to_thread=True)
+    def list_jobs(
+        self,
+        request: Asked,
+        cursor: FromQuery[str | None] = None,
+    ) -> Response[Any]:
+        """The project's jobs; a script asks for the list alone, again and again."""
+        wanted = one_of(request.query_params.get("state"), STATES)
+        shown = listed(request, Job, cursor=cursor, state=wanted)
+        return page(
+            request,
+            "jobs_part.html" if request.htmx else "jobs.html",
+            jobs=shown.items,
+            next_cursor=shown.next_cursor,
+            wanted=wanted,
+            states=STATES,
+            is_moving=any(job.state in OPEN for job in shown.items),
+            workers=service_of(request).workers(),
+        )
+
+    @get("/{job_id:str}", sync_to_thread=True)
+    def show(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
+        """One job: how far it is, what was asked, what came of it."""
+        job = found(request, Job, job_id)
+        call = snippets.of_job(request, job)
+        return page(request, "job.html", **_shown(request, job), snippet=call)
+
+    @get("/{job_id:str}/progress", sync_to_thread=True)
+    def progress(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
+        """The part of the page that changes while the job runs."""
+        job = found(request, Job, job_id)
+        return page(request, "job_progress.html", **_shown(request, job))
+
+    @post("/{job_id:str}/cancel", guards=[requires("write")], status_code=200, sync_to_thread=True)
+    def cancel(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
+        """End a job, waiting or running."""
+        jobs.cancel(service_of(request), caller_of(request), job_id)
+        return go(request, f"/jobs/{job_id}")
+
+    @post("/{job_id:str}/retry", guards=[requires("write")], status_code=200, sync_to_thread=True)
+    def retry(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
+        """Order the work of a failed job again."""
+        again = jobs.retry(service_of(request), caller_of(request), job_id)
+        return go(request, f"/jobs/{again.id}")
+
+
+def _shown(request: Asked, job: Job) -> dict[str, Any]:
+    step = job.progress or {}
+    total = step.get("total") or 0
+    made = {
+        kind.__name__.lower(): there
+        for name, kind in MADE.items()
+        if (there := found_or_none(request, kind, (job.result or {}).get(name)))
+    }
+    return {
+        "job": job,
+        "share": min(max(step.get("done", 0) / total, 0), 1) if total else None,
+        "step": step,
+        "points": job.curve.get("points", []),
+        "made": made,
+        "is_open": job.state in OPEN,
+        "may_retry": job.state in AGAIN,
+        "workers": service_of(request).workers() if job.state == "queued" else 1,
+    }

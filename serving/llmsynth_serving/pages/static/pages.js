@@ -1,0 +1,92 @@
+// What pages gain from a script beyond htmx; all of them work without.
+"use strict";
+
+document.addEventListener("click", async (event) => {
+  const copy = event.target.closest(".copy");
+  if (!copy) return;
+  const text = copy.parentElement.querySelector("code").textContent;
+  try {
+    await navigator.clipboard.writeText(text);
+    copy.textContent = "Copied";
+  } catch {
+    // No clipboard without TLS: the text is selected, and Ctrl-C takes it.
+    getSelection().selectAllChildren(copy.parentElement.querySelector("code"));
+    copy.textContent = "Press Ctrl-C";
+  }
+  setTimeout(() => (copy.textContent = "Copy"), 1600);
+});
+
+// Sliders say what share of all of them theirs is.
+function tell(sliders) {
+  const inputs = [...sliders.querySelectorAll("input[type=range]")];
+  const total = inputs.reduce((sum, input) => sum + Number(input.value), 0);
+  for (const input of inputs) {
+    const share = total ? Math.round((1000 * input.value) / total) / 10 : 0;
+    input.closest(".slider").querySelector("output").textContent = `${share}%`;
+  }
+}
+
+document.addEventListener("input", (event) => {
+  const sliders = event.target.closest(".sliders");
+  if (sliders) tell(sliders);
+});
+
+// A large upload shows how far it is; the answer is a page like any other.
+function watchUpload(form) {
+  const bar = document.getElementById("upload-progress");
+  const said = document.getElementById("upload-said");
+  const file = form.querySelector("input[type=file]");
+  const drop = file.closest(".drop");
+  drop.addEventListener("dragover", () => drop.classList.add("over"));
+  for (const end of ["dragleave", "drop"]) drop.addEventListener(end, () => drop.classList.remove("over"));
+  form.addEventListener("submit", (event) => {
+    event.preventDefault();
+    const request = new XMLHttpRequest();
+    const button = form.querySelector("button");
+    button.disabled = true;
+    bar.hidden = false;
+    request.upload.onprogress = (step) => {
+      bar.value = step.loaded / step.total;
+      if (step.loaded === step.total) {
+        bar.removeAttribute("value");
+        said.textContent = "Reading the table…";
+      }
+    };
+    request.onload = () => {
+      if (request.status < 400) {
+        location.assign(request.responseURL);
+        return;
+      }
+      const page = new DOMParser().parseFromString(request.responseText, "text/html");
+      document.getElementById("content").replaceWith(page.getElementById("content"));
+      ready(document);
+      document.querySelector("[role=alert] p")?.scrollIntoView({ block: "center" });
+    };
+    request.onerror = () => {
+      said.textContent = "The connection broke. Try again.";
+      button.disabled = false;
+      bar.hidden = true;
+    };
+    request.open("POST", form.action);
+    request.send(new FormData(form));
+  });
+}
+
+function ready(root) {
+  for (const copy of root.querySelectorAll(".copy")) copy.hidden = false;
+  for (const sliders of root.querySelectorAll(".sliders")) tell(sliders);
+  const upload = root.querySelector("#upload");
+  if (upload) watchUpload(upload);
+}
+
+document.addEventListener("DOMContentLoaded", () => ready(document));
+document.addEventListener("htmx:afterSwap", (event) => ready(event.detail.target.parentElement ?? document));
+
+// An open menu or a slow answer must not be swapped away from under a reader's focus.
+document.addEventListener("htmx:beforeSwap", (event) => {
+  if (event.detail.xhr.status === 422 || event.detail.xhr.status === 400) event.detail.shouldSwap = true;
+  if (event.detail.xhr.headers?.["hx-retarget"] || event.detail.xhr.getResponseHeader("HX-Retarget")) {
+    event.detail.shouldSwap = true;
+    event.detail.isError = false;
+  }
+});
