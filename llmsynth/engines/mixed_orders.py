@@ -137,7 +137,8 @@ class _Walk:
         found = self._sampler._model(
             self._tokens[rows, :width], self._places[rows, :width], dtype=self._sampler._dtype
         )[torch.arange(len(rows)), last]
-        return found.new_zeros(len(self.codes), found.shape[1]).index_copy_(0, rows, found)
+        states: Tensor = found.new_zeros(len(self.codes), found.shape[1])
+        return states.index_copy_(0, rows, found)
 
     def _place(
         self, column: int, place: int, mine: Tensor, state: Tensor, hidden: Tensor | None

@@ -120,6 +120,30 @@ class Client:
         ids = {"table_id": _id(table), "train_id": _id(train), "holdout_id": _id(holdout)}
         return self._order("evaluate", {**ids, **settings})
 
+    def rebalance(
+        self,
+        table: TableDocument | str,
+        groups: Sequence[Mapping[str, Any]],
+        *,
+        test: TableDocument | str | None = None,
+        **settings: Any,
+    ) -> JobDocument:
+        """Order a table with more rows of rare groups, and a report on whether they help.
+
+        Args:
+            groups: e.g. `[{"where": {"fraud": "yes"}, "share": 0.2}]`.
+            test: real rows for the verdict; without them a share of the table is held out.
+        """
+        ids = {"table_id": _id(table), "test_id": None if test is None else _id(test)}
+        order = {"groups": [dict(group) for group in groups], **settings}
+        return self._order("rebalance", {**ids, **order})
+
+    def impute(
+        self, table: TableDocument | str, *, columns: Sequence[str] = (), **settings: Any
+    ) -> JobDocument:
+        """Order a table without its gaps; `draws` completes it several times."""
+        return self._order("impute", {"table_id": _id(table), "columns": list(columns), **settings})
+
     def rows(
         self, synthesizer: SynthesizerDocument | str, rows: int, **settings: Any
     ) -> RowsDocument | JobDocument:

@@ -81,6 +81,10 @@ def body(door: Door, things: dict[str, str]) -> dict[str, Any]:
         "/v1/jobs/fit": {"json": {"table_id": table}},
         "/v1/jobs/sample": {"json": rows},
         "/v1/jobs/evaluate": {"json": judged},
+        "/v1/jobs/rebalance": {
+            "json": {"table_id": table, "groups": [{"where": {"b": "x"}, "share": 0.5}]}
+        },
+        "/v1/jobs/impute": {"json": {"table_id": table}},
         "/v1/rows": {"json": rows},
         "/v1/keys": {"json": {"name": "k", "scope": "read"}},
         "/v1/tables": {"content": b"a\n1\n", "params": {"name": "x"}},

@@ -16,14 +16,18 @@ from llmsynth_serving.api.examples import EXAMPLES, TABLE
 from llmsynth_serving.api.orders import (
     EvaluationOrder,
     FitOrder,
+    GroupOrder,
+    ImputeOrder,
     KeyOrder,
+    RebalanceOrder,
     RowsOrder,
     SampleOrder,
     SplitOrder,
 )
 
 Document = dict[str, Any]
-ORDERS = (SplitOrder, FitOrder, SampleOrder, EvaluationOrder, RowsOrder, KeyOrder)
+USES = (GroupOrder, RebalanceOrder, ImputeOrder)
+ORDERS = (SplitOrder, FitOrder, SampleOrder, EvaluationOrder, *USES, RowsOrder, KeyOrder)
 OPEN_PATHS = ("/health", "/ready", "/version", "/metrics")
 PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}
 PROBLEM = {

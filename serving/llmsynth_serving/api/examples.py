@@ -33,6 +33,22 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
             "target": "income",
         }
     ],
+    "RebalanceOrder": [
+        {"table_id": _TABLE_ID, "groups": [{"where": {"income": ">50K"}, "share": 0.5}]},
+        {
+            "table_id": _TABLE_ID,
+            "test_id": "5a4c0f8a9f5f3b6f0f7a112f1b0c5e9d",
+            "groups": [
+                {"where": {"income": ">50K", "age": {"minimum": 17, "maximum": 30}}, "share": 0.1}
+            ],
+            "relabel": True,
+        },
+    ],
+    "GroupOrder": [{"where": {"income": ">50K"}, "share": 0.5}],
+    "ImputeOrder": [
+        {"table_id": _TABLE_ID},
+        {"table_id": _TABLE_ID, "columns": ["age"], "draws": 5, "max_minutes": 5},
+    ],
     "RowsOrder": [{"synthesizer_id": _SYNTHESIZER_ID, "rows": 20, "where": {"income": ">50K"}}],
     "KeyOrder": [{"name": "nightly run", "scope": "write", "max_running_jobs": 2}],
     "RowsDocument": [

@@ -1,4 +1,4 @@
-"""Jobs over HTTP: order a fit, a sample or an evaluation, watch it, end it."""
+"""Jobs over HTTP: order one of any kind, watch it, end it."""
 
 from __future__ import annotations
 
@@ -15,9 +15,15 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from llmsynth_serving.accounts.authentication import requires
 from llmsynth_serving.api.documents import JobDocument, Listing
-from llmsynth_serving.api.orders import EvaluationOrder, FitOrder, SampleOrder
+from llmsynth_serving.api.orders import (
+    EvaluationOrder,
+    FitOrder,
+    ImputeOrder,
+    RebalanceOrder,
+    SampleOrder,
+)
 from llmsynth_serving.database.records import Job
-from llmsynth_serving.objects import jobs
+from llmsynth_serving.objects import jobs, use_orders
 from llmsynth_serving.objects.ownership import find, list_page
 from llmsynth_serving.service import Service
 
@@ -54,6 +60,24 @@ class JobController(Controller):
     def evaluate(self, request: Asked, data: JSONBody[EvaluationOrder]) -> JobDocument:
         """Judge a synthetic table against real ones."""
         job = jobs.order_evaluation(request.app.state.service, request.user, **asdict(data))
+        return JobDocument.of(job)
+
+    @post("/rebalance", guards=[requires("write")], status_code=202, sync_to_thread=True)
+    def rebalance(self, request: Asked, data: JSONBody[RebalanceOrder]) -> JobDocument:
+        """Add rows of rare groups to a table, and judge whether they help."""
+        names = ("table_id", "test_id", "name", "test_share", "relabel", "origin", "num_seeds")
+        order = {name: getattr(data, name) for name in names}
+        order["groups"] = [asdict(group) for group in data.groups]
+        service, caller = request.app.state.service, request.user
+        job = use_orders.order_rebalancing(service, caller, settings=data.settings(), **order)
+        return JobDocument.of(job)
+
+    @post("/impute", guards=[requires("write")], status_code=202, sync_to_thread=True)
+    def impute(self, request: Asked, data: JSONBody[ImputeOrder]) -> JobDocument:
+        """Fill in a table's missing cells."""
+        order = {name: getattr(data, name) for name in ("table_id", "name", "columns", "draws")}
+        service, caller = request.app.state.service, request.user
+        job = use_orders.order_imputation(service, caller, settings=data.settings(), **order)
         return JobDocument.of(job)
 
     @get(sync_to_thread=True)

@@ -97,6 +97,64 @@ class EvaluationOrder:
 
 
 @dataclass(frozen=True, kw_only=True)
+class GroupOrder:
+    """Rows that agree on some cells, and the share of the table that they are to have."""
+
+    where: Annotated[Where, Meta(min_length=1, max_length=8)]
+    """Column to value, or to `{"minimum": ..., "maximum": ...}` of a number or a date."""
+    share: Share
+
+
+@dataclass(frozen=True, kw_only=True)
+class RebalanceOrder:
+    """Which groups to bring to which share, and what gives the verdict."""
+
+    table_id: Id
+    """Real rows."""
+    groups: Annotated[list[GroupOrder], Meta(min_length=1, max_length=20)]
+    name: Name = "rebalanced"
+    test_id: Id | None = None
+    """Real rows for the verdict; without it a share of the table is held out."""
+    test_share: Annotated[float, Meta(ge=0, lt=1)] = 0.25
+    relabel: bool = False
+    """Keep rows that a classifier of the real rows agrees with."""
+    origin: Column | None = "origin"
+    """Column that says of each row whether it is real or synthetic; null for none."""
+    num_seeds: Annotated[int, Meta(ge=2, le=20)] = 5
+    """How often each way is taught for the verdict."""
+    max_minutes: Annotated[float, Meta(gt=0, le=10_080)] | None = None
+    max_epochs: Annotated[float, Meta(gt=0, le=MOST_EPOCHS)] | None = None
+    keep_rare: bool = False
+    drop_text: bool = False
+    seed: Seed = 0
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of the fit alone."""
+        names = ("max_minutes", "max_epochs", "keep_rare", "drop_text", "seed")
+        return {name: getattr(self, name) for name in names}
+
+
+@dataclass(frozen=True, kw_only=True)
+class ImputeOrder:
+    """Which gaps to fill."""
+
+    table_id: Id
+    name: Name = "filled"
+    columns: Annotated[list[Column], Meta(max_length=10_000)] = field(default_factory=list)
+    """Fill these alone; every column when empty."""
+    draws: Annotated[int, Meta(ge=1, le=20)] = 1
+    """Complete the table so often; the draws lie below one another, numbered in a column."""
+    target: Column | None = None
+    max_minutes: Annotated[float, Meta(gt=0, le=10_080)] | None = None
+    max_epochs: Annotated[float, Meta(gt=0, le=MOST_EPOCHS)] | None = None
+    seed: Seed = 0
+
+    def settings(self) -> dict[str, Any]:
+        """The settings of the fit alone."""
+        return {n: getattr(self, n) for n in ("target", "max_minutes", "max_epochs", "seed")}
+
+
+@dataclass(frozen=True, kw_only=True)
 class RowsOrder:
     """Rows to be drawn while the caller waits."""
 

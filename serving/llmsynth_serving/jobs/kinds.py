@@ -15,6 +15,8 @@ _BODIES = {
     "fit": "llmsynth_serving.jobs.fit:fit",
     "sample": "llmsynth_serving.jobs.sample:sample",
     "evaluate": "llmsynth_serving.jobs.evaluate:evaluate",
+    "rebalance": "llmsynth_serving.jobs.rebalance:rebalance",
+    "impute": "llmsynth_serving.jobs.impute:impute",
 }
 KINDS = tuple(_BODIES)
 

@@ -31,9 +31,9 @@ def order_fit(
         session.add(synthesizer)
         session.flush()
         spec = {"table_id": table.id, "synthesizer_id": synthesizer.id, "settings": settings}
-        job = _add(session, caller, kind="fit", name=name, spec=spec)
+        job = add_job(session, caller, kind="fit", name=name, spec=spec)
         synthesizer.job_id = job.id
-    return _submitted(service, job)
+    return submitted(service, job)
 
 
 def order_sample(
@@ -53,11 +53,11 @@ def order_sample(
         synthesizer = find(session, Synthesizer, synthesizer_id, project_id=caller.project_id)
         if synthesizer.state != "ready":
             raise ConflictError(f"The synthesizer is {synthesizer.state}, not ready.")
-        _check_rows(session, caller, int(order["rows"]))
+        check_rows(session, caller, int(order["rows"]))
         spec = {"synthesizer_id": synthesizer.id, "table_id": new_id(), **order}
-        job = _add(session, caller, kind="sample", name=name, spec=spec)
+        job = add_job(session, caller, kind="sample", name=name, spec=spec)
         divide(session, job, service.settings)
-    return _submitted(service, job)
+    return submitted(service, job)
 
 
 def order_evaluation(
@@ -82,8 +82,8 @@ def order_evaluation(
             find(session, Table, table, project_id=caller.project_id)
         ids = {"train_id": train_id, "holdout_id": holdout_id, "table_id": table_id}
         spec = {**ids, "report_id": new_id(), "title": name, **order}
-        job = _add(session, caller, kind="evaluate", name=name, spec=spec)
-    return _submitted(service, job)
+        job = add_job(session, caller, kind="evaluate", name=name, spec=spec)
+    return submitted(service, job)
 
 
 def cancel(service: Service, caller: Caller, job_id: str) -> Job:
@@ -117,12 +117,15 @@ def retry(service: Service, caller: Caller, job_id: str) -> Job:
             synthesizer = find(session, Synthesizer, synthesizer_id, project_id=caller.project_id)
             if old.kind == "fit":
                 synthesizer.state = "fitting"
-        job = _add(session, caller, kind=old.kind, name=old.name, spec=dict(old.spec))
+        job = add_job(session, caller, kind=old.kind, name=old.name, spec=dict(old.spec))
         divide(session, job, service.settings)
-    return _submitted(service, job)
+    return submitted(service, job)
 
 
-def _add(session: Session, caller: Caller, *, kind: str, name: str, spec: dict[str, Any]) -> Job:
+def add_job(
+    session: Session, caller: Caller, *, kind: str, name: str, spec: dict[str, Any]
+) -> Job:
+    """A new job in this transaction; `submitted` queues it after the commit."""
     _check_running(session, caller)
     job = Job(
         id=caller.order_id or new_id(),
@@ -137,7 +140,8 @@ def _add(session: Session, caller: Caller, *, kind: str, name: str, spec: dict[s
     return job
 
 
-def _submitted(service: Service, job: Job) -> Job:
+def submitted(service: Service, job: Job) -> Job:
+    """The job, queued."""
     # After the commit: a worker may begin at once. A crash here is settled by the workers.
     service.backlog.submit(job)
     return job
@@ -163,7 +167,12 @@ def _check_running(session: Session, caller: Caller) -> None:
         )
 
 
-def _check_rows(session: Session, caller: Caller, rows: int) -> None:
+def check_rows(session: Session, caller: Caller, rows: int) -> None:
+    """Refuse more generated rows than the key may hold.
+
+    Raises:
+        QuotaError: it is more.
+    """
     key = session.get(ApiKey, caller.key_id)
     if key is None or key.max_rows is None:
         return

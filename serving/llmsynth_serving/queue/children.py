@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
@@ -77,9 +79,10 @@ async def _messages(child: Process) -> AsyncIterator[dict[str, Any]]:
 async def _end(child: Process) -> None:
     if child.returncode is not None:
         return
-    child.terminate()
+    # Its session: a job may have started processes of its own, such as the judges.
+    os.killpg(child.pid, signal.SIGTERM)
     try:
         await asyncio.wait_for(child.wait(), END_SECONDS)
     except TimeoutError:
-        child.kill()
+        os.killpg(child.pid, signal.SIGKILL)
         await child.wait()
