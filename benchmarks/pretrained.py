@@ -1,14 +1,12 @@
-"""A pretrained model on a CPU: clinical notes, notes that agree with their row, and a small table.
+"""A pretrained model on a CPU: clinical notes, and notes that agree with their row.
 
     llmsynth models pull smollm2-135m
     python benchmarks/pretrained.py notes [--minutes 20] [--rows 300] [--path joint]
     python benchmarks/pretrained.py agreement [--minutes 10] [--rows 200]
-    python benchmarks/pretrained.py adult --rows 500 --minutes 30
 
 `notes`: MTS-Dialog's sections (header and text), four fifths learned, one fifth held out.
-`agreement`: sick thyroid with a sentence made from each row's own cells.
-`adult`: 500 rows of Adult learned by the pretrained and the compact model, judged by shape, trend,
-C2ST and TSTR against 2,000 others. Prints one JSON line per figure.
+`agreement`: sick thyroid with a sentence made from each row's own cells. Prints one JSON line per
+figure.
 """
 
 from __future__ import annotations
@@ -44,16 +42,16 @@ _RESAMPLES = 1000
 
 
 def main() -> None:
-    """Run one of the three, and print its figures."""
+    """Run one of the two, and print its figures."""
     options = _options()
     torch.set_num_threads(options.threads)
     _tell(date=date.today().isoformat(), **machine.describe(), **vars(options))
-    {"notes": _notes, "agreement": _agreement, "adult": _adult}[options.what](options)
+    {"notes": _notes, "agreement": _agreement}[options.what](options)
 
 
 def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else None)
-    parser.add_argument("what", choices=["notes", "agreement", "adult"])
+    parser.add_argument("what", choices=["notes", "agreement"])
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--path", choices=["joint", "pretrained"], default="joint")
     parser.add_argument("--minutes", type=float, default=20.0, help="budget of the fit")
@@ -135,29 +133,11 @@ def _agreements(row: dict[str, object]) -> dict[str, bool]:
     }
 
 
-def _adult(options: argparse.Namespace) -> None:
-    from llmsynth_eval import evaluate
-
-    table = demo_tables.load("adult").to_pandas()
-    order = np.random.default_rng(options.seed).permutation(len(table))
-    train = table.iloc[order[:500]].reset_index(drop=True)
-    held_out = table.iloc[order[500:2500]].reset_index(drop=True)
-    for model in ("compact", options.model):
-        started = time.perf_counter()
-        synthesizer = _synthesizer(options, model, "income").fit(train)
-        seconds = round(time.perf_counter() - started, 1)
-        rows = synthesizer.sample(500, seed=options.seed).to_pandas()
-        report = evaluate(train=train, synthetic=rows, holdout=held_out, target="income")
-        _tell(system=model, fit_seconds=seconds, report=json.loads(report.to_json()))
-
-
 def _synthesizer(options: argparse.Namespace, model: str, target: str) -> Synthesizer:
     text = TextSettings(
         path=options.path,
         copy_guard=options.copy_guard or None,
-        tuning=TuningSettings(
-            learning_rate=options.learning_rate, batch_rows=options.batch_rows
-        ),
+        tuning=TuningSettings(learning_rate=options.learning_rate, batch_rows=options.batch_rows),
     )
     return Synthesizer(
         model=model,
@@ -261,7 +241,7 @@ def _perplexities(
     # Labels of fewer than five rows were not learned.
     held_out = held_out[held_out[HEADER].isin(header.categories)]
     base = load_pretrained(options.model, dtype=fastest_dtype())
-    for name, model in (("untuned", base.model.eval()), ("tuned", learner.model.eval())):
+    for name, model in (("untuned", base.model.eval()), ("tuned", learner.tuned.model.eval())):
         loss, tokens = _loss(learner, model, held_out)
         yield {
             "perplexity": name,

@@ -15,6 +15,7 @@ from llmsynth.errors import SamplingError, TableError
 from llmsynth.tables import TableWriter
 
 if TYPE_CHECKING:
+    from llmsynth.engines.engine_choice import EngineChoice
     from llmsynth.generation.generator import SamplingSettings
     from llmsynth.generation.sample import SampleReport
     from llmsynth.synthesizers import Synthesizer
@@ -46,6 +47,7 @@ def stream_rows(
     settings: SamplingSettings,
     where: Mapping[str, object] | None = None,
     given: Path | None = None,
+    engine: EngineChoice | None = None,
 ) -> SampleReport:
     """Draw rows into a file with a progress bar; the first Ctrl-C ends the file well.
 
@@ -58,7 +60,12 @@ def stream_rows(
     with ProgressBar("sample") as bar, StopRequest() as stop:
         # A chunk for each block of the sampler: a Ctrl-C is heard between two of them.
         run, chunks = synthesizer.iter_sample(
-            rows, where=where, given=given, settings=replace(settings, batch_rows=1), progress=bar
+            rows,
+            where=where,
+            given=given,
+            settings=replace(settings, batch_rows=1),
+            engine=engine,
+            progress=bar,
         )
         with TableWriter(out, schema=synthesizer.schema_) as writer:
             _write(chunks, writer, stop)

@@ -42,6 +42,8 @@ class TextGenerator:
         wanted: the columns to write, in that order.
         spans: what finished texts are searched for, where the training texts' spans are known.
         guard: what the engine's guard has done.
+        redraws_copies: whether rows whose texts hold a guarded span are drawn again, since the
+            engine cannot keep such spans out.
         before: the account of the run that draws what is known, where another one does.
     """
 
@@ -55,12 +57,14 @@ class TextGenerator:
         settings: SamplingSettings,
         spans: SpanHashes | None = None,
         guard: GuardCounts | None = None,
+        redraws_copies: bool = False,
         before: SampleReport | None = None,
         progress: Progress = silent,
     ) -> None:
         self._writer, self._schema, self._known, self._wanted = writer, schema, known, wanted
         self._settings, self._spans, self._progress = settings, spans, progress
         self._guard, self._before = guard or GuardCounts(), before or SampleReport()
+        self._redraws_copies = redraws_copies
         # The guard counts on from run to run.
         self._guarded_before = replace(self._guard)
         self._makers = {
@@ -100,7 +104,7 @@ class TextGenerator:
             yield self._named(self._writer_table(), None, 0)
 
     def _block(self, first: int, count: int, known: pa.Table | None) -> pa.Table:
-        numbers = np.arange(count)
+        numbers, copies = np.arange(count), 0
         parts, places = [], []
         for attempt in range(self._settings.max_attempts):
             rows = None if known is None else known.take(pa.array(numbers))
@@ -108,15 +112,20 @@ class TextGenerator:
             table = with_totals(
                 written.table, self._writer.tokens.language.schema, self._columns(known)
             )
-            broken = self._broken(table)
+            copied = self._copied(table) if self._redraws_copies else np.False_
+            broken = self._broken(table) | copied
             parts.append(table.filter(pa.array(~broken)))
             places.append(numbers[written.places[~broken]])
-            numbers = numbers[written.places[broken]]
+            numbers, copies = numbers[written.places[broken]], int((broken & copied).sum())
             if not len(numbers) or time.perf_counter() >= self._deadline:
                 break
             self.report.redrawn += len(numbers)
-        if len(numbers):
-            self._drop("declared constraints not met", len(numbers))
+        for reason, rows_given_up in (
+            ("declared constraints not met", len(numbers) - copies),
+            ("span of a training text", copies),
+        ):
+            if rows_given_up:
+                self._drop(reason, rows_given_up)
         order = np.argsort(np.concatenate(places), kind="stable")
         kept = np.concatenate(places)[order]
         rows = None if known is None else known.take(pa.array(kept))
@@ -187,27 +196,23 @@ class TextGenerator:
         report.text_masked_mass = float(np.mean(self._removed)) if self._removed else None
         report.blocked_spans = self._guard.blocked - self._guarded_before.blocked
         report.guarded_rows = self._guard.rows - self._guarded_before.rows
-        report.copied_rows += self._copied(table)
+        report.copied_rows += int(self._copied(table).sum())
         left = report.seconds * (report.asked - report.rows) / max(report.rows, 1)
         self._progress(
             Step(stage="sample", done=report.rows, total=report.asked, seconds_left=left)
         )
 
-    def _copied(self, table: pa.Table) -> int:
-        """Rows whose texts, as the tokenizer spells them, hold a guarded span."""
-        if self._spans is None or not table.num_rows:
-            return 0
+    def _copied(self, table: pa.Table) -> npt.NDArray[np.bool_]:
+        """Which rows' texts, as the tokenizer spells them, hold a guarded span."""
         texts = [c.name for c in self._schema.columns if isinstance(c, TextColumn)]
         wanted = [name for name in texts if name in self._wanted]
-        if not wanted:
-            return 0
-        cells = self._writer.tokens.cells(table.select(wanted))
-        spans = self._spans
-        found = [
-            any(spans.known(spans.spans(cells[name][row])).any() for name in wanted)
-            for row in range(table.num_rows)
-        ]
-        return sum(found)
+        found = np.zeros(table.num_rows, dtype=np.bool_)
+        if self._spans is None or not wanted or not table.num_rows:
+            return found
+        cells, spans = self._writer.tokens.cells(table.select(wanted)), self._spans
+        for name in wanted:
+            found |= [bool(spans.known(spans.spans(cell)).any()) for cell in cells[name]]
+        return found
 
 
 def blocks(known: Iterator[tuple[int, pa.Table | None]]) -> Iterator[tuple[int, pa.Table | None]]:

@@ -23,6 +23,7 @@ from llmsynth.schema.columns import TextColumn
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.compact_learner import CompactLearner
+from llmsynth.synthesizers.drawing_engine import DrawingEngine, EngineWish
 from llmsynth.synthesizers.learner import FitPlan, Given, Learner, RowRun
 from llmsynth.synthesizers.learning import Overrides
 from llmsynth.synthesizers.preparation import Prepared, prepare
@@ -230,6 +231,7 @@ class Synthesizer:
         """Draw `n` rows at once; see `iter_sample` for tables larger than memory.
 
         Args:
+        engine: EngineWish = None,
             n: rows; may be omitted with `given`, which brings its own number.
             where: column to value, the same for all rows.
             given: some columns of the rows to be made, one row each.
@@ -241,6 +243,8 @@ class Synthesizer:
             The rows and a report; `report.is_partial` where a bound cut the run short.
 
         Raises:
+            engine: what runs a pretrained model: `"local"`, `"vllm"`, an `EngineChoice`, or an
+                open engine, which stays open.
             NotFittedError: nothing was learned yet.
             ConditionError: a condition the schema cannot hold.
         """
@@ -251,10 +255,11 @@ class Synthesizer:
             max_attempts=max_attempts,
             max_seconds=max_seconds,
         )
-        run, num_rows = self._run(settings, n, where, given, progress)
+        run, chunks = self.iter_sample(
+            n, where=where, given=given, settings=settings, engine=engine, progress=progress
+        )
         # The empty table is what is left where `max_seconds` allows not even one block.
-        chunks = [_empty(self.schema_), *run.chunks(num_rows)]
-        return Sample(pa.concat_tables(chunks), self.schema_, run.report)
+        return Sample(pa.concat_tables([_empty(self.schema_), *chunks]), self.schema_, run.report)
 
     def iter_sample(
         self,
@@ -268,10 +273,18 @@ class Synthesizer:
         """Draw rows as a stream of Arrow tables, in memory that does not grow with `n`.
 
         Returns:
+        engine: EngineWish = None,
             The run, whose `report` fills as it goes, and the chunks.
         """
-        run, num_rows = self._run(settings or SamplingSettings(), n, where, given, progress)
-        return run, run.chunks(num_rows)
+        drawing = DrawingEngine(self._fitted(), engine)
+        try:
+            run, num_rows = self._run(
+                drawing, settings or SamplingSettings(), n, where, given, progress
+            )
+        except BaseException:
+            drawing.close()
+            raise
+        return run, drawing.closing(run.chunks(num_rows))
 
     def _run(
         self,
@@ -280,8 +293,8 @@ class Synthesizer:
         where: Mapping[str, object] | None,
         given: TableSource | None,
         progress: Progress,
+        drawing: DrawingEngine,
     ) -> tuple[RowRun, int]:
-        learner = self._fitted()
         rows = None if given is None else read_table(given, missing=self.missing)
         fixed = Given(where=where or {}, table=rows)
         if absent := [name for name in self.context if name not in fixed.columns]:
@@ -289,7 +302,7 @@ class Synthesizer:
                 f"This synthesizer draws rows in context, and {absent[0]!r} is not given.",
                 hint=f"Give {', '.join(map(repr, self.context))} with every row.",
             )
-        run = learner.run(fixed, settings, progress)
+        run = drawing.run(fixed, settings, progress)
         if rows is not None:
             if n is not None and n != rows.num_rows:
                 raise ConditionError(f"n is {n}, and the given table has {rows.num_rows} rows.")

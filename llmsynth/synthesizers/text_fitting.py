@@ -23,8 +23,9 @@ from llmsynth.schema.columns import IdentifierColumn, TextColumn
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.learner import FitPlan
+from llmsynth.synthesizers.tuned_model import BaseModel, TunedModel
 from llmsynth.synthesizers.preparation import Prepared
-from llmsynth.synthesizers.text_learner import BaseModel, TextLearner
+from llmsynth.synthesizers.text_learner import TextLearner
 from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.training.loop import TrainingReport
 from llmsynth.training.lora import learned_weights
@@ -84,10 +85,8 @@ def fit_text(
     parameters = sum(weight.numel() for weight in learned_weights(adapted).values())
     learner = TextLearner(
         language=prepared.language,
-        base=identity,
-        model=adapted,
+        tuned=TunedModel(identity, folder=base.folder, four_bit=tuning.four_bit, model=adapted),
         tokenizer=base.tokenizer,
-        folder=base.folder,
         compact=compact,
         spans=_spans(cells, written, settings.copy_guard),
         settings=settings,

@@ -9,45 +9,36 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
-import torch
-from peft import PeftModel
 
 from llmsynth.bundle.bundle import Bundle
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.row_tokens import RowTokens
 from llmsynth.codec.span_hashes import SpanHashes
 from llmsynth.engines.copy_guard import CopyGuard
+from llmsynth.engines.engine import RowEngine
+from llmsynth.engines.engine_choice import EngineChoice, open_engine
 from llmsynth.engines.local_engine import LocalEngine
 from llmsynth.errors import BundleError, ConditionError, InputError
 from llmsynth.generation.conditions import single
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.row_writer import RowWriter
 from llmsynth.generation.text_generator import TEXT_BLOCK_ROWS, Known, TextGenerator
-from llmsynth.models.model_folder import weight_files
-from llmsynth.models.precision import fastest_dtype
-from llmsynth.models.pretrained import load_pretrained
+from llmsynth.models.model_folder import fingerprint, weight_files
+from llmsynth.models.pretrained import load_tokenizer, locate
 from llmsynth.progress import Progress, silent
 from llmsynth.schema.columns import IdentifierColumn, TextColumn
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.learner import Given, RowRun
 from llmsynth.synthesizers.text_settings import TextSettings
+from llmsynth.synthesizers.tuned_model import BaseModel, TunedModel
 from llmsynth.tables.conforming import conform
-from llmsynth.training.lora import save_adapter
 
 if TYPE_CHECKING:
     from transformers import PreTrainedTokenizerFast
 
-_ADAPTER, _BASE, _SPANS = "adapter", "base", "spans.safetensors"
+_BASE, _SPANS = "base", "spans.safetensors"
 _BATCH_ROWS = 64
-
-
-@dataclass(frozen=True, kw_only=True)
-class BaseModel:
-    """Which model an adapter belongs to: its name, and a hash of its files."""
-
-    name: str
-    sha256: str
 
 
 @dataclass(kw_only=True, eq=False)
@@ -55,17 +46,14 @@ class TextLearner:
     """A fine-tuned language model.
 
     language: of all columns.
-    model: the base model under its adapter.
-    folder: where the base model's files are.
+    tuned: the base model and its adapter.
     compact: writes the typed columns where the texts are not given; None: everything is text.
     spans: hashes of what the texts must not repeat.
     """
 
     language: RowLanguage
-    base: BaseModel
-    model: PeftModel
+    tuned: TunedModel
     tokenizer: PreTrainedTokenizerFast
-    folder: Path
     compact: CompactLearner | None
     spans: SpanHashes | None
     settings: TextSettings
@@ -85,11 +73,21 @@ class TextLearner:
         # A power of two that is no smaller, so that both models' blocks divide it.
         return TEXT_BLOCK_ROWS if self.compact is None else self.compact.block_rows
 
-    def run(self, given: Given, settings: SamplingSettings, progress: Progress) -> RowRun:
+    def run(
+        self,
+        given: Given,
+        settings: SamplingSettings,
+        progress: Progress,
+        engine: RowEngine | None = None,
+    ) -> RowRun:
         """Begin to draw rows; see `Learner.run`.
 
         With a compact model, texts are written behind the columns it drew; where a text is given,
         the language model writes the other columns behind the text.
+
+        Args:
+            engine: what runs the base model, to which it adds the adapter; this process if
+                omitted. Others know no copy guard, so texts that hold a span are drawn again.
         """
         texts = [c.name for c in self.language.schema.columns if isinstance(c, TextColumn)]
         written = self.row_tokens.language.schema.names
@@ -105,14 +103,16 @@ class TextLearner:
             wanted.sort(key=lambda name: name in texts)
         if not wanted:
             raise ConditionError("Every column is given; none is left to write.")
+        guard = None if self._guard is None or engine is not None else self._guard.counts
         return TextGenerator(
-            self._ready_writer(),
+            self._ready_writer() if engine is None else self._writer_on(engine),
             self.language.schema,
             known=source,
             wanted=wanted,
             settings=settings,
             spans=self.spans,
-            guard=None if self._guard is None else self._guard.counts,
+            guard=guard,
+            redraws_copies=engine is not None,
             before=before,
             progress=progress,
         )
@@ -125,12 +125,27 @@ class TextLearner:
             raise ConditionError(error.message) from error
         return fixed
 
+    def opened(self, choice: EngineChoice) -> RowEngine | None:
+        """The engine of a choice, ready for this table; None for this process.
+
+        Raises:
+            EngineError, MissingExtraError, SettingsError: see `open_engine`.
+        """
+        if choice.is_local:
+            return None
+        return open_engine(choice, model=self.tuned.folder, adapter_rank=self.tuned.rank)
+
+    def _writer_on(self, engine: RowEngine) -> RowWriter:
+        adapter = self.tuned.adapter()
+        return RowWriter(engine, self.row_tokens, self.tokenizer, adapter=adapter)
+
     def _ready_writer(self) -> RowWriter:
         """The writer, made once; the adapter is folded into the weights, which saves time."""
         if self._writer is None:
+            model = self.tuned.model
             if not self.settings.tuning.four_bit:
-                self.model.merge_adapter()
-            engine = LocalEngine(self.model, batch_size=_BATCH_ROWS, guard=self._guard)
+                model.merge_adapter()
+            engine = LocalEngine(model, batch_size=_BATCH_ROWS, guard=self._guard)
             self._writer = RowWriter(engine, self.row_tokens, self.tokenizer)
         return self._writer
 
@@ -140,7 +155,7 @@ class TextLearner:
         """Write a bundle with the adapter beside it; see `Learner.save`."""
         text = {
             "path": "pretrained" if self.compact is None else "joint",
-            "base": asdict(self.base),
+            "base": asdict(self.tuned.base),
             "copy_guard": self.settings.copy_guard,
             "four_bit": self.settings.tuning.four_bit,
             "parameters": self.parameters,
@@ -156,16 +171,16 @@ class TextLearner:
                 schema=self.language.schema,
                 provenance=record,
             ).save(folder)
-        save_adapter(self.model, folder / _ADAPTER, self.base.name)
+        self.tuned.save(folder)
         if self.spans is not None:
             self.spans.save(folder / _SPANS)
         if self.settings.with_base:
-            _copy_base(self.folder, folder / _BASE)
+            _copy_base(self.tuned.folder, folder / _BASE)
 
     def facts(self) -> dict[str, object]:
         """Base model and sizes; see `Learner.facts`."""
         return {
-            "base": asdict(self.base),
+            "base": asdict(self.tuned.base),
             "parameters": self.parameters,
             "text_path": "pretrained" if self.compact is None else "joint",
             "compact": None if self.compact is None else self.compact.facts(),
@@ -189,30 +204,18 @@ class TextLearner:
             is_joint, four_bit = text["path"] == "joint", bool(text["four_bit"])
         except (KeyError, TypeError, ValueError) as error:
             raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
-        device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
-        copied = (folder / _BASE).is_dir()
-        loaded = load_pretrained(
-            str(folder / _BASE) if copied else base.name,
-            dtype=fastest_dtype(device),
-            device=device,
-            four_bit=four_bit,
-        )
-        if loaded.fingerprint() != base.sha256:
+        name = str(folder / _BASE) if (folder / _BASE).is_dir() else base.name
+        loaded = locate(name)
+        if fingerprint(loaded) != base.sha256:
             raise BundleError(
-                f"{folder} was fitted on another {base.name} than the one in {loaded.folder}.",
+                f"{folder} was fitted on another {base.name} than the one in {loaded}.",
                 hint="Fetch the same model again, or fit anew.",
             )
-        try:
-            model = PeftModel.from_pretrained(loaded.model, str(folder / _ADAPTER))
-        except (OSError, ValueError, RuntimeError) as error:
-            raise BundleError(f"{folder / _ADAPTER} cannot be read: {error}") from error
         has_text = any(isinstance(c, TextColumn) for c in bundle.schema.columns)
         return cls(
             language=RowLanguage(bundle.schema),
-            base=base,
-            model=model,
-            tokenizer=loaded.tokenizer,
-            folder=loaded.folder,
+            tuned=TunedModel.in_bundle(folder, base, loaded, four_bit=four_bit),
+            tokenizer=load_tokenizer(str(loaded)),
             compact=CompactLearner.load(bundle, folder) if is_joint else None,
             spans=SpanHashes.load(folder / _SPANS) if guarded and has_text else None,
             settings=settings,

@@ -2,6 +2,7 @@
 
 `--preset 4`: under differential privacy at epsilon 4, the table's values declared in the schema of
 `benchmarks/public_schemas`; `--preset 4-released`: nothing declared, so that they are released.
+`--preset smollm2-135m`: this pretrained model instead of the compact one.
 """
 
 from __future__ import annotations
@@ -29,6 +30,8 @@ def settings_of(request: Request) -> dict[str, object]:
     named = {name: value for name, value in given.items() if value is not None}
     if request.preset is None:
         return named
+    if not request.preset[0].isdigit():
+        return {**named, "model": request.preset}
     epsilon, _, how = request.preset.partition("-")
     schema = None
     if how != "released":
