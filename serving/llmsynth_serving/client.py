@@ -144,6 +144,31 @@ class Client:
         """Order a table without its gaps; `draws` completes it several times."""
         return self._order("impute", {"table_id": _id(table), "columns": list(columns), **settings})
 
+    def few_shot(
+        self,
+        rows: int,
+        *,
+        schema: Mapping[str, Any] | TableDocument | str | None = None,
+        examples: Sequence[Mapping[str, Any]] | TableDocument | str = (),
+        **settings: Any,
+    ) -> JobDocument:
+        """Order rows from a language model that is shown some, or only told of the columns.
+
+        Args:
+            schema: `TableSchema` as JSON, or a table that has it; that of the examples if omitted.
+            examples: rows, or a table of them.
+        """
+        order: dict[str, Any] = {"rows": rows, **settings}
+        if isinstance(schema, TableDocument | str):
+            order["schema_table_id"] = _id(schema)
+        elif schema is not None:
+            order["schema"] = dict(schema)
+        if isinstance(examples, TableDocument | str):
+            order["examples_table_id"] = _id(examples)
+        else:
+            order["examples"] = [dict(row) for row in examples]
+        return self._order("few-shot", order)
+
     def rows(
         self, synthesizer: SynthesizerDocument | str, rows: int, **settings: Any
     ) -> RowsDocument | JobDocument:
@@ -212,6 +237,10 @@ class Client:
         """All jobs, the newest first."""
         return self._service.pages("/v1/jobs", Listing[JobDocument])
 
+    def retry(self, job: JobDocument | str) -> JobDocument:
+        """Order the work of a job that failed once more, as a new job."""
+        return self._service.post(f"/v1/jobs/{_id(job)}/retry", JobDocument)
+
     def delete(self, thing: TableDocument | SynthesizerDocument | ReportDocument) -> None:
         """Remove an object and its files for good."""
         self._service.delete(f"/v1/{FOLDERS[type(thing)]}/{thing.id}")
@@ -244,7 +273,3 @@ def _id(
     thing: TableDocument | SynthesizerDocument | ReportDocument | JobDocument | str,
 ) -> str:
     return thing if isinstance(thing, str) else thing.id
-    def retry(self, job: JobDocument | str) -> JobDocument:
-        """Order the work of a job that failed once more, as a new job."""
-        return self._service.post(f"/v1/jobs/{_id(job)}/retry", JobDocument)
-

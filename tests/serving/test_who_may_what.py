@@ -84,18 +84,14 @@ def body(door: Door, things: dict[str, str]) -> dict[str, Any]:
         "/v1/jobs/rebalance": {
             "json": {"table_id": table, "groups": [{"where": {"b": "x"}, "share": 0.5}]}
         },
+        "/v1/jobs/few-shot": {"json": {"rows": 1, "examples_table_id": table}},
         "/v1/jobs/impute": {"json": {"table_id": table}},
         "/v1/rows": {"json": rows},
         "/v1/keys": {"json": {"name": "k", "scope": "read"}},
         "/v1/tables": {"content": b"a\n1\n", "params": {"name": "x"}},
+        "/v1/tables/{table_id}/split": {"json": {"holdout_share": 0.5}},
         "/v1/tables/{table_id}/schema": {"json": {"columns": []}},
     }
-    has_path_id = "{" in door.path
-    path = door.path.replace(":str", "")
-    if door.method in ("GET", "DELETE") or (has_path_id and path not in bodies):
-        "/v1/tables/{table_id}/split": {"json": {"holdout_share": 0.5}},
-        return {}
-    assert path in bodies, f"{door.method} {path}: give `bodies` what it takes"
     forms: dict[str, dict[str, str]] = {
         "/sign-out": {},
         "/demo": {},
@@ -114,6 +110,11 @@ def body(door: Door, things: dict[str, str]) -> dict[str, Any]:
         assert path in forms or needs_nothing, f"{path}: give `forms` what it takes"
         file = {"files": {"file": ("t.csv", b"a\n1\n")}} if path == "/tables" else {}
         return {"data": forms.get(path, {}), **file}
+    has_path_id = "{" in door.path
+    path = door.path.replace(":str", "")
+    if door.method in ("GET", "DELETE") or (has_path_id and path not in bodies):
+        return {}
+    assert path in bodies, f"{door.method} {path}: give `bodies` what it takes"
     return bodies[path]
 
 
@@ -192,10 +193,6 @@ def test_a_key_of_another_project_finds_nothing(office: Any, things: dict[str, s
         assert office.keys["p1", "read"].split("_")[1] not in answer.text or names_an_object
 
 
-def test_what_was_refused_left_everything_in_its_place(office: Any, things: dict[str, str]) -> None:
-    for kind in ("table", "synthesizer", "report", "job"):
-        path = f"/v1/{kind}s/{things[f'{kind}_id']}"
-        assert office.client.get(path, headers=office.headers()).status_code == 200
 def test_a_session_opens_pages_alone_and_a_key_the_api_alone(office: Any) -> None:
     key = office.keys["p1", "admin"]
     cookie = {"Cookie": signed_in(office, key)["cookie"]}
@@ -207,3 +204,7 @@ def test_a_session_opens_pages_alone_and_a_key_the_api_alone(office: Any) -> Non
     assert ask("/tables", headers=bearer, follow_redirects=False).status_code == 303
 
 
+def test_what_was_refused_left_everything_in_its_place(office: Any, things: dict[str, str]) -> None:
+    for kind in ("table", "synthesizer", "report", "job"):
+        path = f"/v1/{kind}s/{things[f'{kind}_id']}"
+        assert office.client.get(path, headers=office.headers()).status_code == 200

@@ -15,6 +15,7 @@ import llmsynth
 from llmsynth_serving.api.examples import EXAMPLES, TABLE
 from llmsynth_serving.api.orders import (
     EvaluationOrder,
+    FewShotOrder,
     FitOrder,
     GroupOrder,
     ImputeOrder,
@@ -26,7 +27,7 @@ from llmsynth_serving.api.orders import (
 )
 
 Document = dict[str, Any]
-USES = (GroupOrder, RebalanceOrder, ImputeOrder)
+USES = (GroupOrder, RebalanceOrder, ImputeOrder, FewShotOrder)
 ORDERS = (SplitOrder, FitOrder, SampleOrder, EvaluationOrder, *USES, RowsOrder, KeyOrder)
 OPEN_PATHS = ("/health", "/ready", "/version", "/metrics")
 PROBLEM_REFERENCE = {"$ref": "#/components/schemas/Problem"}

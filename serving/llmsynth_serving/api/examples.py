@@ -49,6 +49,25 @@ EXAMPLES: dict[str, list[dict[str, Any]]] = {
         {"table_id": _TABLE_ID},
         {"table_id": _TABLE_ID, "columns": ["age"], "draws": 5, "max_minutes": 5},
     ],
+    "FewShotOrder": [
+        {
+            "rows": 200,
+            "examples_table_id": _TABLE_ID,
+            "instruction": "People of a census, one row a person.",
+            "quotas": {"income": {">50K": 0.3}},
+            "target": "income",
+        },
+        {
+            "rows": 20,
+            "schema": {
+                "columns": [
+                    {"name": "age", "kind": "number", "minimum": "18", "maximum": "90"},
+                    {"name": "smokes", "kind": "category", "categories": ["no", "yes"]},
+                ]
+            },
+            "examples": [{"age": 41, "smokes": "no"}, {"age": 63, "smokes": "yes"}],
+        },
+    ],
     "RowsOrder": [{"synthesizer_id": _SYNTHESIZER_ID, "rows": 20, "where": {"income": ">50K"}}],
     "KeyOrder": [{"name": "nightly run", "scope": "write", "max_running_jobs": 2}],
     "RowsDocument": [

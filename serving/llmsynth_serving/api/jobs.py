@@ -17,13 +17,14 @@ from llmsynth_serving.accounts.authentication import requires
 from llmsynth_serving.api.documents import JobDocument, Listing
 from llmsynth_serving.api.orders import (
     EvaluationOrder,
+    FewShotOrder,
     FitOrder,
     ImputeOrder,
     RebalanceOrder,
     SampleOrder,
 )
 from llmsynth_serving.database.records import Job
-from llmsynth_serving.objects import jobs, use_orders
+from llmsynth_serving.objects import few_shot_orders, jobs, use_orders
 from llmsynth_serving.objects.ownership import find, list_page
 from llmsynth_serving.service import Service
 
@@ -79,6 +80,12 @@ class JobController(Controller):
         service, caller = request.app.state.service, request.user
         job = use_orders.order_imputation(service, caller, settings=data.settings(), **order)
         return JobDocument.of(job)
+
+    @post("/few-shot", guards=[requires("write")], status_code=202, sync_to_thread=True)
+    def few_shot(self, request: Asked, data: JSONBody[FewShotOrder]) -> JobDocument:
+        """Ask a language model for rows like a few examples."""
+        service, caller = request.app.state.service, request.user
+        return JobDocument.of(few_shot_orders.order_few_shot(service, caller, **asdict(data)))
 
     @get(sync_to_thread=True)
     def list_jobs(

@@ -155,6 +155,32 @@ class ImputeOrder:
 
 
 @dataclass(frozen=True, kw_only=True)
+class FewShotOrder:
+    """Rows from a language model that is shown a few rows, or only told of the columns."""
+
+    rows: Annotated[int, Meta(ge=1, le=10_000)]
+    name: Name = "few-shot"
+    schema: dict[str, Any] | None = None
+    """`TableSchema` as JSON; or `schema_table_id`, a table that has the schema. With neither, the
+    schema is that of the examples, and only as wide as they are."""
+    schema_table_id: Id | None = None
+    examples: Annotated[list[dict[str, Any]], Meta(max_length=200)] = field(default_factory=list)
+    """Rows, column to value; kept as a table of their own. Or `examples_table_id`."""
+    examples_table_id: Id | None = None
+    instruction: Annotated[str, Meta(max_length=4_000, pattern=NO_NUL)] = ""
+    """What the table is about, in words."""
+    quotas: Quotas = field(default_factory=dict)
+    """Column to value to share of the rows; other values share what is left."""
+    target: Column | None = None
+    """Examples of a prompt are balanced over its values."""
+    model: ModelName = "smollm2-135m"
+    temperature: Temperature = 1.0
+    top_p: Share = 1.0
+    seed: Seed = 0
+    max_minutes: Annotated[float, Meta(gt=0, le=10_080)] | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
 class RowsOrder:
     """Rows to be drawn while the caller waits."""
 

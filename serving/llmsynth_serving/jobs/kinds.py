@@ -17,6 +17,7 @@ _BODIES = {
     "evaluate": "llmsynth_serving.jobs.evaluate:evaluate",
     "rebalance": "llmsynth_serving.jobs.rebalance:rebalance",
     "impute": "llmsynth_serving.jobs.impute:impute",
+    "few-shot": "llmsynth_serving.jobs.few_shot:few_shot",
 }
 KINDS = tuple(_BODIES)
 
