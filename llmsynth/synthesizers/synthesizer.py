@@ -226,25 +226,25 @@ class Synthesizer:
         seed: int = 0,
         max_attempts: int = 20,
         max_seconds: float | None = None,
+        engine: EngineWish = None,
         progress: Progress = silent,
     ) -> Sample:
         """Draw `n` rows at once; see `iter_sample` for tables larger than memory.
 
         Args:
-        engine: EngineWish = None,
             n: rows; may be omitted with `given`, which brings its own number.
             where: column to value, the same for all rows.
             given: some columns of the rows to be made, one row each.
             seed: same seed, same table, however many rows are drawn at a time.
             max_attempts: draws a row may take to satisfy declared constraints.
             max_seconds: wall-clock limit.
+            engine: what runs a pretrained model: `"local"`, `"vllm"`, an `EngineChoice`, or an
+                open engine, which stays open.
 
         Returns:
             The rows and a report; `report.is_partial` where a bound cut the run short.
 
         Raises:
-            engine: what runs a pretrained model: `"local"`, `"vllm"`, an `EngineChoice`, or an
-                open engine, which stays open.
             NotFittedError: nothing was learned yet.
             ConditionError: a condition the schema cannot hold.
         """
@@ -268,12 +268,12 @@ class Synthesizer:
         where: Mapping[str, object] | None = None,
         given: TableSource | None = None,
         settings: SamplingSettings | None = None,
+        engine: EngineWish = None,
         progress: Progress = silent,
     ) -> tuple[RowRun, Iterator[pa.Table]]:
         """Draw rows as a stream of Arrow tables, in memory that does not grow with `n`.
 
         Returns:
-        engine: EngineWish = None,
             The run, whose `report` fills as it goes, and the chunks.
         """
         drawing = DrawingEngine(self._fitted(), engine)
@@ -288,12 +288,12 @@ class Synthesizer:
 
     def _run(
         self,
+        drawing: DrawingEngine,
         settings: SamplingSettings,
         n: int | None,
         where: Mapping[str, object] | None,
         given: TableSource | None,
         progress: Progress,
-        drawing: DrawingEngine,
     ) -> tuple[RowRun, int]:
         rows = None if given is None else read_table(given, missing=self.missing)
         fixed = Given(where=where or {}, table=rows)

@@ -23,10 +23,10 @@ from llmsynth.schema.columns import IdentifierColumn, TextColumn
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.learner import FitPlan
-from llmsynth.synthesizers.tuned_model import BaseModel, TunedModel
 from llmsynth.synthesizers.preparation import Prepared
 from llmsynth.synthesizers.text_learner import TextLearner
 from llmsynth.synthesizers.text_settings import TextSettings
+from llmsynth.synthesizers.tuned_model import BaseModel, TunedModel
 from llmsynth.training.loop import TrainingReport
 from llmsynth.training.lora import learned_weights
 from llmsynth.training.row_orders import RowOrders
