@@ -20,6 +20,7 @@ import tabular
 TABLES = ("adult", "bank_marketing")
 EPSILONS = (1, 4, 8)
 ARMS = {"ours": "ours+{}", "AIM": "dpmm+aim-{}", "TabularARGN": "tabularargn+{}"}
+TSTR = "tstr_auc"
 FREE = ("ours", "tabularargn")
 """Arms without differential privacy, beside which the others stand."""
 
@@ -60,7 +61,7 @@ def summary(results: Path) -> list[str]:
     groups: dict[tuple[str, str], list[dict[str, object]]] = {}
     for record in records(results):
         groups.setdefault((str(record["table"]), str(record["system"])), []).append(record)
-    names = ("shape", "trend", "c2st", "tstr")
+    names = ("shape", "trend", "c2st", TSTR)
     lines = ["| table | system | runs | shape | trend | C2ST | TSTR | fit CPU s |"]
     lines.append("|---|---|---|---|---|---|---|---|")
     for (table, system), found in sorted(groups.items()):
@@ -91,7 +92,7 @@ def plot(results: Path) -> str:
         points = []
         for epsilon in EPSILONS:
             own = [r for r in found if r["system"] == pattern.format(epsilon)]
-            scores = values([r for r in own if r["table"] == table], "tstr")
+            scores = values([r for r in own if r["table"] == table], TSTR)
             if scores:
                 points.append((60 + 50 * epsilon, 340 - 1500 * (median(scores) - 0.75)))
         path = " ".join(f"{x},{y:.1f}" for x, y in points)

@@ -100,6 +100,7 @@ def release_schema(
     *,
     kinds_known: bool,
     target: str | None,
+    keep_text: bool = False,
 ) -> ReleasedSchema:
     """Fill in what `schema` does not declare, from noisy counts.
 
@@ -107,6 +108,7 @@ def release_schema(
         table: the rows of `units`, columns in any order and type.
         schema: kinds, and declared values; see the module docstring.
         kinds_known: whether the kinds were declared; else open ones are voted on.
+        keep_text: whether declared free texts stay in the schema, as they are declared.
     """
     mechanisms: dict[str, Mechanism] = {}
     values_share = VALUES_SHARE
@@ -137,7 +139,7 @@ def release_schema(
         mechanisms["finer bounds of numbers"] = fine.mechanism
     num_rows = _count(counts, table.num_rows)
     num_units = _count(counts, units.count)
-    left_out = [c.name for c in schema.columns if isinstance(c, TextColumn)]
+    left_out = [c.name for c in schema.columns if isinstance(c, TextColumn) and not keep_text]
     for column in wanting:
         cells = fitting_cells(column, table.column(column.name))
         new = _released(column, cells, counts, fine, is_target=column.name == target)

@@ -25,7 +25,8 @@ from llmsynth.progress import Progress, silent
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.preparation import usual_order
 from llmsynth.synthesizers.private_codes import encode_leniently
-from llmsynth.synthesizers.private_learning import PrivateFit, PrivateSizes, learn_privately
+from llmsynth.synthesizers.private_learning import PrivateFit, learn_privately
+from llmsynth.synthesizers.private_sizes import PrivateSizes
 from llmsynth.training.loss import place_losses
 from llmsynth.training.sequences import Shuffler
 

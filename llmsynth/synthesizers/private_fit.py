@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import time
-from dataclasses import asdict, replace
+from dataclasses import replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -14,12 +14,14 @@ import pyarrow as pa
 from llmsynth.errors import SettingsError
 from llmsynth.privacy import journal
 from llmsynth.privacy.ledger import KEY
+from llmsynth.privacy.noise_source import NoiseSource
 from llmsynth.privacy.settings import default_delta
 from llmsynth.progress import Progress
 from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.learning import own_torch_state
 from llmsynth.synthesizers.preparation import usual_order
-from llmsynth.synthesizers.private_learning import PrivateFit, PrivateSizes, learn_privately
+from llmsynth.synthesizers.private_learning import PrivateFit, TextTraining, learn_privately
+from llmsynth.synthesizers.private_sizes import PrivateSizes
 
 if TYPE_CHECKING:
     from llmsynth.synthesizers.synthesizer import Synthesizer
@@ -42,6 +44,21 @@ def fit_privately(
     settings = synthesizer.privacy
     assert settings is not None
     _refuse_unbounded(synthesizer)
+    texts = None
+    source = NoiseSource(settings.insecure_seed)
+    if synthesizer.model != "compact":
+        # Reaches transformers and peft, which take seconds to load.
+        from llmsynth.synthesizers.private_text import PrivateTexts, refuse_all_but_joint
+
+        refuse_all_but_joint(synthesizer.schema, synthesizer.text)
+        texts = PrivateTexts(
+            table,
+            synthesizer.model,
+            synthesizer.text,
+            seed=synthesizer.seed,
+            source=source,
+            progress=progress,
+        )
     started = time.perf_counter()
     earlier = []
     if folder is not None:
@@ -54,17 +71,20 @@ def fit_privately(
             settings,
             target=synthesizer.target,
             drop_text=synthesizer.drop_text,
+            texts=None if texts is None else TextTraining(sizes=texts.sizes, learn=texts.learn),
+            source=source,
             seed=synthesizer.seed,
             sizes=lambda sizes: _overridden(synthesizer, sizes),
             earlier_attempts=earlier,
             progress=progress,
         )
-    synthesizer.learner_ = CompactLearner(
+    compact = CompactLearner(
         model=fit.model,
         language=fit.language,
         flat=fit.flat,
         order=usual_order(fit.language, synthesizer.target),
     )
+    synthesizer.learner_ = compact if texts is None else texts.learner(compact)
     synthesizer.training_ = fit.report
     synthesizer.fit_seconds_ = time.perf_counter() - started
     synthesizer.provenance_ = _provenance(synthesizer, fit)
@@ -73,11 +93,6 @@ def fit_privately(
 
 
 def _refuse_unbounded(synthesizer: Synthesizer) -> None:
-    if synthesizer.model != "compact":
-        raise SettingsError(
-            f"Differential privacy is there for the compact model, not for {synthesizer.model!r}.",
-            hint="Leave `model` (--model) at compact.",
-        )
     if synthesizer.max_minutes is not None or synthesizer.max_epochs is not None:
         raise SettingsError(
             "A private fit takes a number of steps that is fixed beforehand: max_minutes and "
@@ -110,10 +125,7 @@ def _provenance(synthesizer: Synthesizer, fit: PrivateFit) -> dict[str, object]:
             "target": synthesizer.target,
             "seed": synthesizer.seed,
         },
-        "model": {
-            **{k: v for k, v in asdict(fit.model.shape).items() if k != "place_sizes"},
-            "parameters": sum(weight.numel() for weight in fit.model.parameters()),
-        },
+        "model": synthesizer.learner_.facts(),
         "training": {
             "steps": report.steps,
             "epochs": report.epochs,

@@ -14,7 +14,6 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.models.compact import CompactModel, CompactShape
 from llmsynth.models.curves import CurvedModel
 from llmsynth.models.precision import fastest_dtype
-from llmsynth.privacy.accounting import Mechanism, calibrated_noise
 from llmsynth.privacy.drawn_rows import draw_rows
 from llmsynth.privacy.ledger import Ledger, allot
 from llmsynth.privacy.metadata import is_declared
@@ -24,16 +23,27 @@ from llmsynth.progress import Progress, silent
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.curve_choice import curves, log_marginals
 from llmsynth.synthesizers.preparation import usual_order
+from llmsynth.synthesizers.private_sizes import (
+    PrivateSizes,
+    TextSizes,
+    TrainingPlan,
+    plan_training,
+    private_sizes,
+)
 from llmsynth.synthesizers.private_statistics import PrivateStatistics, gather, units_of
 from llmsynth.training.loop import Trainer, TrainingReport
 from llmsynth.training.private_gradients import CompactUnitGradients
-from llmsynth.training.private_loop import PrivateTrainer, PrivateTrainingSettings, sampling_rate
+from llmsynth.training.private_loop import PrivateTrainer, PrivateTrainingSettings
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
 METADATA_SHARE, _DECLARED_SHARE = 0.3, 0.1
 """Share of the released statistics' budget that goes to the schema's values; where all of them are
 declared, repeated numbers and the number of rows are left to release."""
+PUBLIC_OF_TEXTS = (
+    "the pretrained model, whatever it has read before it came here",
+    "which columns are free text and how long their texts may be, in the schema file",
+)
 _NONE_GIVEN_SHARE = 0.5
 _TARGET_WEIGHT = 2.0
 _FEWEST_DRAWN, _MOST_DRAWN = 4_000, 30_000
@@ -41,16 +51,15 @@ _FORMAT_EPOCHS = 4.0
 
 
 @dataclass(frozen=True, kw_only=True)
-class PrivateSizes:
-    """Sizes of a private fit, chosen from the noisy number of units alone."""
+class TextTraining:
+    """How a language model learns a table's texts, after the compact model.
 
-    hidden_size: int = 64
-    num_layers: int = 2
-    steps: int = 200
-    expected_units: float = 2048.0
-    clipping_norm: float = 1.0
-    learning_rate: float = 5e-3
-    """At epsilon 4 on half of Adult, 100 steps at 1e-3 gave a TSTR AUC of .884, at 5e-3 .896."""
+    sizes: from the noisy number of units.
+    learn: given what was read, training settings and sampling rate; returns the steps taken.
+    """
+
+    sizes: Callable[[int], TextSizes]
+    learn: Callable[[PrivateStatistics, PrivateTrainingSettings, float], int]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -72,6 +81,7 @@ def learn_privately(
     *,
     target: str | None,
     drop_text: bool = False,
+    texts: TextTraining | None = None,
     seed: int = 0,
     sizes: Callable[[PrivateSizes], PrivateSizes] | None = None,
     earlier_attempts: Sequence[Mapping[str, object]] = (),
@@ -81,6 +91,7 @@ def learn_privately(
     """Fit a table so that `settings` hold for everything that comes out.
 
     Args:
+        texts: what learns the free texts; without it they are refused, or left out.
         source: of all noise; the settings' own when omitted.
         sizes: changes the sizes chosen from the noisy number of units; must not look at data.
 
@@ -94,36 +105,45 @@ def learn_privately(
     delta = settings.delta or default_delta(units.count)
     allotment = allot(settings, delta, metadata_share=_metadata_share(schema))
     statistics = gather(
-        table, schema, units, settings, allotment, source, target=target, drop_text=drop_text
+        table,
+        schema,
+        units,
+        settings,
+        allotment,
+        source,
+        target=target,
+        drop_text=drop_text,
+        keep_text=texts is not None,
     )
     chosen = private_sizes(statistics.num_units)
     if sizes is not None:
         chosen = sizes(chosen)
-    training, rate = plan_training(
-        settings, delta - allotment.key_delta, statistics.parts, statistics.num_units, chosen
+    plan = plan_training(
+        settings,
+        delta - allotment.key_delta,
+        statistics.parts,
+        statistics.num_units,
+        chosen,
+        None if texts is None else texts.sizes(statistics.num_units),
     )
-    ledger = _ledger(settings, delta, allotment.key_delta, statistics, training, rate)
+    ledger = _ledger(settings, delta, allotment.key_delta, statistics, plan)
     ledger = replace(ledger, earlier_attempts=tuple(earlier_attempts))
     # Refuses before a row is trained on, not after.
     ledger.spent()
     model = _format_stage(statistics, target, chosen, settings, seed)
-    done = _private_steps(
-        model,
-        statistics,
-        training,
-        rate,
-        target=target,
-        seed=seed,
-        source=source,
-        progress=progress,
+    steps = _private_steps(
+        model, statistics, plan, target=target, seed=seed, source=source, progress=progress
     )
+    done = {"training": steps}
+    if texts is not None and plan.text is not None:
+        done["training on texts"] = texts.learn(statistics, plan.text, plan.text_rate)
     report = TrainingReport(
-        steps=done,
-        epochs=round(done * rate, 2),
+        steps=steps,
+        epochs=round(steps * plan.rate, 2),
         seconds=round(time.perf_counter() - started, 2),
         train_loss=float("nan"),
         held_out_loss=float("nan"),
-        stopped="schedule" if done == training.steps else "interrupted",
+        stopped="schedule" if steps == plan.compact.steps else "interrupted",
     )
     return PrivateFit(
         model=model.folded(),
@@ -148,22 +168,18 @@ def _ledger(
     delta: float,
     key_delta: float,
     statistics: PrivateStatistics,
-    training: PrivateTrainingSettings,
-    rate: float,
+    plan: TrainingPlan,
 ) -> Ledger:
     """What a fit that takes all its steps will have spent."""
-    steps = Mechanism(
-        noise_multiplier=training.noise_multiplier, sampling_rate=rate, count=training.steps
-    )
     return Ledger(
         settings=settings,
         delta=delta,
-        parts={**statistics.parts, "training": steps},
+        parts={**statistics.parts, **plan.mechanisms},
         key_delta=key_delta,
-        clipping_norm=training.clipping_norm,
-        expected_units=training.expected_units,
-        steps_planned=training.steps,
-        public=statistics.public,
+        clipping_norm=plan.compact.clipping_norm,
+        expected_units=plan.compact.expected_units,
+        steps_planned=plan.compact.steps,
+        public=(*statistics.public, *(() if plan.text is None else PUBLIC_OF_TEXTS)),
         left_out=statistics.released.left_out,
     )
 
@@ -171,8 +187,7 @@ def _ledger(
 def _private_steps(
     model: CurvedModel,
     statistics: PrivateStatistics,
-    training: PrivateTrainingSettings,
-    rate: float,
+    plan: TrainingPlan,
     *,
     target: str | None,
     seed: int,
@@ -190,50 +205,20 @@ def _private_steps(
         gradients,
         torch.from_numpy(statistics.codes).long(),
         statistics.units,
-        sampling_rate=rate,
-        settings=training,
+        sampling_rate=plan.rate,
+        settings=plan.compact,
         source=source,
         progress=progress,
     ).run()
 
 
-def plan_training(
-    settings: PrivacySettings,
-    delta: float,
-    spent: Mapping[str, Mechanism],
-    num_units: int,
-    sizes: PrivateSizes,
-) -> tuple[PrivateTrainingSettings, float]:
-    """Training settings whose noise fits what the other parts left, and the sampling rate."""
-    rate = sampling_rate(sizes.expected_units, num_units)
-
-    def composed(noise: float) -> list[Mechanism]:
-        step = Mechanism(noise_multiplier=noise, sampling_rate=rate, count=sizes.steps)
-        return [*spent.values(), step]
-
-    noise = calibrated_noise(composed, epsilon=settings.epsilon, delta=delta)
-    training = PrivateTrainingSettings(
-        steps=sizes.steps,
-        expected_units=rate * num_units,
-        noise_multiplier=noise,
-        clipping_norm=sizes.clipping_norm,
-        learning_rate=sizes.learning_rate,
-    )
-    return training, rate
-
-
-def private_sizes(num_units: int) -> PrivateSizes:
-    """The default sizes for a table of about so many units."""
-    # A batch of an eighth of the units keeps the noise of a step below its signal.
-    return PrivateSizes(expected_units=float(min(max(num_units / 8, 256), 8192)))
-
-
-def _with_steps(ledger: Ledger, done: int) -> Ledger:
+def _with_steps(ledger: Ledger, done: Mapping[str, int]) -> Ledger:
     """The ledger of a fit that Ctrl-C ended: what was not done was not spent."""
-    training = ledger.parts["training"]
-    parts = {name: part for name, part in ledger.parts.items() if name != "training"}
-    if done:
-        parts["training"] = replace(training, count=done)
+    parts = {
+        name: replace(part, count=done[name]) if name in done else part
+        for name, part in ledger.parts.items()
+        if done.get(name, 1)
+    }
     return replace(ledger, parts=parts)
 
 

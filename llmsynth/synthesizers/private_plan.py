@@ -12,7 +12,8 @@ from llmsynth.privacy.metadata import VALUES_SHARE
 from llmsynth.privacy.noise_source import NoiseSource
 from llmsynth.privacy.noisy_counts import NoisyCounts
 from llmsynth.privacy.settings import PrivacySettings, default_delta
-from llmsynth.synthesizers.private_learning import METADATA_SHARE, plan_training, private_sizes
+from llmsynth.synthesizers.private_learning import METADATA_SHARE
+from llmsynth.synthesizers.private_sizes import plan_training, private_sizes
 from llmsynth.synthesizers.private_statistics import ALONE_SHARE, BESIDE_SHARE
 from llmsynth.training.private_loop import PrivateTrainingSettings
 
@@ -40,7 +41,8 @@ def plan_lines(settings: PrivacySettings, *, num_units: int, num_columns: int) -
         "counts": Mechanism(noise_multiplier=allotment.counts_noise),
     }
     sizes = private_sizes(num_units)
-    training, rate = plan_training(settings, delta - allotment.key_delta, spent, num_units, sizes)
+    plan = plan_training(settings, delta - allotment.key_delta, spent, num_units, sizes)
+    training = plan.compact
     yield f"Epsilon {settings.epsilon:g} at delta {delta:g}, for {num_units:,} units."
     yield (
         f"Values that the schema does not declare come out where more than about "
@@ -52,7 +54,7 @@ def plan_lines(settings: PrivacySettings, *, num_units: int, num_columns: int) -
         f"({alone / num_units:.2%}), counts beside the target by {beside:,.0f}."
     )
     yield (
-        f"Training: {training.steps} steps, each unit in a step with probability {rate:.3g} "
+        f"Training: {training.steps} steps, each unit in a step with probability {plan.rate:.3g} "
         f"({training.expected_units:,.0f} units on average), noise multiplier "
         f"{training.noise_multiplier:.3g}: on each weight {_relative(training):.2g} of the most "
         "that the batch's mean gradient can weigh."

@@ -98,8 +98,12 @@ def gather(
     *,
     target: str | None,
     drop_text: bool,
+    keep_text: bool = False,
 ) -> PrivateStatistics:
     """Release schema and token counts, and encode the rows.
+
+    Args:
+        keep_text: whether free texts stay in the schema, for another model to learn.
 
     Raises:
         SchemaError: free text in the schema, combinations that only the data hold, an unknown
@@ -107,13 +111,20 @@ def gather(
     """
     typed = schema is not None
     declared = _without_entity(schema or blank_schema(table), settings.entity)
-    _refuse_reading(declared, target, drop_text)
+    _refuse_reading(declared, target, drop_text or keep_text)
     rows = table.select(list(declared.names)).take(pa.array(units.rows))
     budget = MetadataBudget(
         noise_multiplier=allotment.metadata_noise, key_delta=allotment.key_delta
     )
     released = release_schema(
-        rows, declared, units, budget, source, kinds_known=typed, target=target
+        rows,
+        declared,
+        units,
+        budget,
+        source,
+        kinds_known=typed,
+        keep_text=keep_text,
+        target=target,
     )
     if target in released.left_out:
         raise SchemaError(

@@ -30,13 +30,14 @@ def with_text_bounds(
         bound = max(lengths[ordered[floor - 1].as_py()].as_py(), 1)
         if bound >= column.maximum_length:
             continue
-        cut = pa.array([_cut(text, bound) for text in cells.to_pylist()], cells.type)
+        cut = pa.array([cut_text(text, bound) for text in cells.to_pylist()], cells.type)
         table = table.set_column(table.schema.get_field_index(column.name), column.name, cut)
         schema = schema.with_column(replace(column, maximum_length=bound))
     return table, schema
 
 
-def _cut(text: str | None, bound: int) -> str | None:
+def cut_text(text: str | None, bound: int) -> str | None:
+    """A text of at most `bound` characters, ended at the last blank before it."""
     if text is None or len(text) <= bound:
         return text
     shorter = text[:bound]

@@ -132,7 +132,7 @@ class PrivateTrainer:
         if scale:
             for total in sums:
                 noise = self._source.gaussian(total.numel(), scale)
-                total += torch.from_numpy(noise).view(total.shape).to(total.dtype)
+                total += torch.from_numpy(noise).view(total.shape).to(total)
         return sums
 
     def _parts(self, positions: Indices) -> Iterator[Indices]:
