@@ -18,8 +18,8 @@ from llmsynth_serving.development import run_both
 from llmsynth_serving.installation import first_key, migrate
 from llmsynth_serving.key_commands import keys_app
 from llmsynth_serving.logs import set_up_logs
+from llmsynth_serving.processes.parent import die_with_parent
 from llmsynth_serving.queue.durable import QUEUES, Queue
-from llmsynth_serving.queue.parent import die_with_parent
 from llmsynth_serving.queue.worker import run_worker
 from llmsynth_serving.settings import ServiceSettings
 

@@ -143,7 +143,7 @@ def add_job(
 def submitted(service: Service, job: Job) -> Job:
     """The job, queued."""
     # After the commit: a worker may begin at once. A crash here is settled by the workers.
-    service.backlog.submit(job)
+    service.backlog.submit_or_leave(job)
     return job
 
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from datetime import timedelta
 
+import structlog
 from dbos import DBOSClient
 from sqlalchemy import exists, select
+from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
 from llmsynth_serving.database.records import Job, now
@@ -17,6 +19,7 @@ from llmsynth_serving.settings import ServiceSettings
 
 PATIENCE_SECONDS = 5.0
 """A job of the database that has no place in the queue after so long is given one."""
+_log = structlog.get_logger("llmsynth.backlog")
 OVER = ("SUCCESS", "ERROR", "CANCELLED")
 DEAD = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 
@@ -56,6 +59,13 @@ class Backlog:
                 part.id,
             )
 
+    def submit_or_leave(self, job: Job) -> None:
+        """Submit a job; where the queue is away, leave it to the workers, who settle it later."""
+        try:
+            self.submit(job)
+        except OperationalError as error:
+            _log.warning("queue_away", job=job.id, error=repr(error.orig))
+
     def go_on(self, job_id: str) -> None:
         """Submit a job whose shards have all succeeded."""
         with self._database.reading() as session:
@@ -69,7 +79,11 @@ class Backlog:
             job_id, {"type": "Cancelled", "detail": "Cancelled on request."}, state="cancelled"
         )
         if ended:
-            self._client.cancel_workflows(ended)
+            try:
+                self._client.cancel_workflows(ended)
+            except OperationalError as error:
+                # It has ended all the same: whoever works on it finds out at its next note.
+                _log.warning("queue_away", job=job_id, error=repr(error.orig))
         return bool(ended)
 
     def settle(self) -> None:

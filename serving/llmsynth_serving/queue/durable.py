@@ -16,7 +16,7 @@ VERSION = "jobs-1"
 WORKFLOW = "job"
 # The default is pickle: whoever can write to the database could then run code in every worker.
 JSON_ONLY = WorkflowSerializationFormat.PORTABLE
-CRASHES_ALLOWED = 5
+CRASHES_ALLOWED = 10
 """Restarts after lost workers before a job is given up as dead."""
 
 Queue = Literal["cpu", "gpu"]
@@ -37,7 +37,12 @@ def prepare_queue(url: str) -> None:
 def queue_client(url: str) -> DBOSClient:
     """A handle that submits and cancels jobs, for processes that run none.
 
-    Raises:
-        Whatever the database driver raises where the address cannot be reached.
+    Its calls raise `sqlalchemy.exc.OperationalError` where the address cannot be reached: a
+    request must not wait for the end of an outage.
     """
-    return DBOSClient(system_database_url=url, application_name=APPLICATION)
+    return DBOSClient(
+        system_database_url=url,
+        application_name=APPLICATION,
+        lazy=True,
+        retry_connection_errors=False,
+    )

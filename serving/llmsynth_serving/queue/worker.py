@@ -52,6 +52,7 @@ class Worker:
             children=Children({**os.environ, **settings.to_environment()}),
             leftovers=Leftovers(database, storage, settings.work_folder),
         )
+        state.children.warm_up()
         self._launch(state)
         leases = Database(settings.leases)
         reaper = Reaper(
@@ -67,10 +68,9 @@ class Worker:
             signal.signal(name, self._end)
         _log.info("worker_started", worker=self.name, queues=self._queues)
         healthy = self._watch(reaper, backlog)
-        with contextlib.suppress(TimeoutError):
-            state.children.close()
         # What does not end in time is left to others, who go on from its checkpoints.
         DBOS.destroy(workflow_completion_timeout_sec=int(settings.drain_seconds) if healthy else 0)
+        state.children.close()
         with contextlib.suppress(Exception):
             reaper.close()
         _log.info("worker_ended", worker=self.name, healthy=healthy)

@@ -1,0 +1,198 @@
+"""What is seen of jobs from outside while processes die: who works on which, and how far it is."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Iterable
+from dataclasses import dataclass, field
+from pathlib import Path
+
+from llmsynth_serving.database.records import Job
+from llmsynth_serving.database.sessions import Database
+from sqlalchemy import select
+from sqlalchemy.exc import DBAPIError
+
+LOOK_SECONDS = 0.2
+NEARLY = 0.9
+"""A note of progress is up to a second older than the checkpoint after it."""
+
+
+@dataclass
+class Attempt:
+    """One worker's work on one job, as its notes of progress show it."""
+
+    job_id: str
+    kind: str
+    number: int
+    worker: str
+    first: float | None = None
+    last: float = 0.0
+    checkpoint: float = 0.0
+    """Progress when the last checkpoint was seen."""
+
+
+@dataclass
+class Interruption:
+    """A job whose worker was killed."""
+
+    job_id: str
+    kind: str
+    worker: str
+    moment: float
+    checkpoint: float
+    seconds: float | None = None
+    """Until another worker began to work on it; None where it had ended before it was noticed."""
+    resumed_at: float | None = None
+
+
+class Watcher(threading.Thread):
+    """Looks at the database and the work folder several times a second until it is closed."""
+
+    def __init__(self, database_url: str, work: Path, parts: Path) -> None:
+        super().__init__(name="watcher", daemon=True)
+        self._database, self._work, self._parts = Database(database_url), work, parts
+        self._ending = threading.Event()
+        self._stamps: dict[str, int] = {}
+        self.attempts: dict[tuple[str, int], Attempt] = {}
+        self.interruptions: list[Interruption] = []
+        self.ended: dict[str, str] = {}
+        """State and result when first seen."""
+        self.changed_after_end: list[str] = []
+        self.drawn_twice: list[str] = []
+        self.kinds: dict[str, str] = {}
+        self._lock = threading.Lock()
+
+    def run(self) -> None:
+        """Look until `close`; an outage of the database is waited out."""
+        while not self._ending.wait(LOOK_SECONDS):
+            try:
+                with self._database.reading() as session:
+                    jobs = session.scalars(select(Job)).all()
+            except DBAPIError:
+                continue
+            with self._lock:
+                self._take(jobs)
+
+    def close(self) -> None:
+        """Stop looking."""
+        self._ending.set()
+        self.join()
+        self._database.close()
+
+    def killed(self, pid: int) -> None:
+        """Note that a worker is dead by now, and with it the attempts it was at."""
+        with self._lock:
+            latest: dict[str, Attempt] = {}
+            for attempt in self.attempts.values():
+                known = latest.get(attempt.job_id)
+                if known is None or known.number < attempt.number:
+                    latest[attempt.job_id] = attempt
+            for attempt in latest.values():
+                # The middle of a worker's name is its process.
+                if f"-{pid}-" in attempt.worker and attempt.job_id not in self.ended:
+                    self.interruptions.append(
+                        Interruption(
+                            job_id=attempt.job_id,
+                            kind=attempt.kind,
+                            worker=attempt.worker,
+                            moment=time.monotonic(),
+                            checkpoint=attempt.checkpoint,
+                        )
+                    )
+
+    def _take(self, jobs: Iterable[Job]) -> None:
+        for job in jobs:
+            self.kinds[job.id] = job.kind
+            outcome = f"{job.state} {job.result} {job.error}"
+            if job.id in self.ended and self.ended[job.id] != outcome:
+                self.changed_after_end.append(job.id)
+            if job.finished_at is not None:
+                self.ended[job.id] = outcome
+            elif job.state == "running" and job.worker:
+                self._see(job)
+        for part in self._parts.glob("*/*.parquet"):
+            self._see_part(part)
+
+    def _see(self, job: Job) -> None:
+        key = (job.id, job.attempts)
+        if key not in self.attempts:
+            self.attempts[key] = Attempt(job.id, job.kind, job.attempts, str(job.worker))
+            self._taken_up(job)
+        attempt = self.attempts[key]
+        before = self.attempts.get((job.id, job.attempts - 1))
+        done = float(job.progress.get("done", 0.0)) if job.progress else 0.0
+        stale = before is not None and attempt.first is None and done == before.last
+        if job.progress and not stale:
+            if attempt.first is None:
+                attempt.first = done
+                self._resumed(job, done)
+            attempt.last = done
+        self._see_checkpoint(job, attempt)
+
+    def _see_checkpoint(self, job: Job, attempt: Attempt) -> None:
+        for file in (self._work / job.id).glob("checkpoint/*.safetensors"):
+            stamp = file.stat().st_mtime_ns if file.exists() else 0
+            if stamp and self._stamps.get(str(file)) != stamp:
+                self._stamps[str(file)] = stamp
+                attempt.checkpoint = attempt.last
+            else:
+                attempt.checkpoint = max(attempt.checkpoint, self._inherited(job))
+
+    def _inherited(self, job: Job) -> float:
+        before = self.attempts.get((job.id, job.attempts - 1))
+        return before.checkpoint if before is not None else 0.0
+
+    def _see_part(self, part: Path) -> None:
+        try:
+            stamp = part.stat().st_mtime_ns
+        except FileNotFoundError:
+            return
+        if self._stamps.setdefault(str(part), stamp) != stamp:
+            self._stamps[str(part)] = stamp
+            self.drawn_twice.append(f"{part.parent.name}/{part.name}")
+
+    def _taken_up(self, job: Job) -> None:
+        for interruption in self.interruptions:
+            is_it = interruption.job_id == job.id and interruption.seconds is None
+            if is_it and interruption.worker != job.worker:
+                interruption.seconds = time.monotonic() - interruption.moment
+
+    def _resumed(self, job: Job, done: float) -> None:
+        for interruption in self.interruptions:
+            if interruption.job_id == job.id and interruption.resumed_at is None:
+                interruption.resumed_at = done
+
+
+@dataclass(frozen=True, kw_only=True)
+class Account:
+    """What the interruptions came to."""
+
+    interrupted: int
+    taken_up_seconds: list[float]
+    never_taken_up: list[str]
+    with_checkpoint: int
+    from_zero: list[str]
+    drawn_twice: list[str] = field(default_factory=list)
+
+
+def account(watcher: Watcher) -> Account:
+    """Count what became of interrupted jobs.
+
+    A fit counts as resumed where it began near its checkpoint, a sample where no part that was
+    there was drawn again.
+    """
+    fits = [i for i in watcher.interruptions if i.kind == "fit" and i.checkpoint > 0]
+    resumed = [i for i in fits if i.resumed_at is not None]
+    return Account(
+        interrupted=len(watcher.interruptions),
+        taken_up_seconds=[i.seconds for i in watcher.interruptions if i.seconds is not None],
+        never_taken_up=[
+            i.job_id
+            for i in watcher.interruptions
+            if i.seconds is None and i.job_id not in watcher.ended
+        ],
+        with_checkpoint=len(resumed),
+        from_zero=[i.job_id for i in resumed if (i.resumed_at or 0) < NEARLY * i.checkpoint],
+        drawn_twice=watcher.drawn_twice,
+    )
