@@ -10,7 +10,9 @@ if TYPE_CHECKING:
     from llmsynth.cluster import RaySettings, sample_shards
     from llmsynth.errors import LlmsynthError
     from llmsynth.relational.grouped import GroupedSynthesizer
+    from llmsynth.relational.related import RelatedSynthesizer
     from llmsynth.schema import TableSchema, infer_schema
+    from llmsynth.schema.metadata_set import MetadataSet
     from llmsynth.synthesizers import Synthesizer
     from llmsynth.synthesizers.prompted import PromptedSynthesizer
     from llmsynth.synthesizers.prompted_settings import PromptSettings
@@ -24,9 +26,11 @@ __version__ = "0.1.0"
 __all__ = [
     "GroupedSynthesizer",
     "LlmsynthError",
+    "MetadataSet",
     "PromptSettings",
     "PromptedSynthesizer",
     "RaySettings",
+    "RelatedSynthesizer",
     "Synthesizer",
     "TableSchema",
     "__version__",
@@ -43,9 +47,11 @@ __all__ = [
 _HOMES = {
     "GroupedSynthesizer": "llmsynth.relational.grouped",
     "LlmsynthError": "llmsynth.errors",
+    "MetadataSet": "llmsynth.schema.metadata_set",
     "PromptSettings": "llmsynth.synthesizers.prompted_settings",
     "PromptedSynthesizer": "llmsynth.synthesizers.prompted",
     "RaySettings": "llmsynth.cluster",
+    "RelatedSynthesizer": "llmsynth.relational.related",
     "Synthesizer": "llmsynth.synthesizers",
     "TableSchema": "llmsynth.schema",
     "augment": "llmsynth.uses.augmentation",

@@ -16,6 +16,7 @@ from llmsynth.cli.inspect import inspect_command
 from llmsynth.cli.models import models_app
 from llmsynth.cli.privacy import privacy_app
 from llmsynth.cli.rebalance import rebalance_command
+from llmsynth.cli.related import fit_related_command, sample_related_command
 from llmsynth.cli.sample import sample_command
 from llmsynth.cli.schema import schema_command
 
@@ -46,6 +47,8 @@ def _main(
 
 app.command("fit")(reported(fit_command))
 app.command("sample")(reported(sample_command))
+app.command("fit-related")(reported(fit_related_command))
+app.command("sample-related")(reported(sample_related_command))
 app.command("inspect")(reported(inspect_command))
 app.command("schema")(reported(schema_command))
 app.command("rebalance")(reported(rebalance_command))

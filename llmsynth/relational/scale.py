@@ -28,12 +28,16 @@ class Scale:
     def of(cls, numbers: Numbers, *, most_bins: int) -> Self:
         """Cut at quantiles, so that bins hold about as many cells; a heap gets a bin of its own.
 
+        Few distinct numbers get a bin each, but for those that fewer than five cells hold.
+
         Args:
             numbers: float64 (cells,); NaN where missing.
         """
         ordered = np.sort(numbers[~np.isnan(numbers)])
-        if not len(ordered):
-            return cls(())
+        values, counts = np.unique(ordered, return_counts=True)
+        if len(values) <= most_bins:
+            common = values[:-1][counts[:-1] > 2 * _NEIGHBOURS]
+            return cls(tuple(float(cut) for cut in common))
         places = np.arange(1, most_bins) * len(ordered) // most_bins
         around = np.arange(-_NEIGHBOURS, _NEIGHBOURS + 1)
         near = np.clip(places[:, None] + around, 0, len(ordered) - 1)

@@ -1,0 +1,118 @@
+"""`llmsynth fit-related`, `llmsynth sample-related`: tables that name each other's rows."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from llmsynth.cli.failures import PARTIAL
+from llmsynth.cli.progress_bar import ProgressBar
+from llmsynth.errors import SettingsError
+from llmsynth.schema.metadata_set import MetadataSet
+from llmsynth.tables import read_table, write_table
+
+FILE = "related.json"
+
+
+def fit_related_command(
+    metadata: Annotated[
+        Path,
+        typer.Argument(
+            metavar="SET", help="JSON file of tables, their files, primary and foreign keys."
+        ),
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for the synthesizer, made where needed.")],
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(metavar="TEXT", help="A cell text that means missing; may be given again."),
+    ] = None,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Most minutes the fit of all tables may take.")
+    ] = None,
+    max_epochs: Annotated[float | None, typer.Option(help="Most passes over each table.")] = None,
+    seed: Annotated[int, typer.Option(help="Same seed and tables, same synthesizer.")] = 0,
+    keep_rare: Annotated[
+        bool, typer.Option("--keep-rare", help="Learn values of fewer than five parents, too.")
+    ] = False,
+    drop_text: Annotated[
+        bool, typer.Option("--drop-text", help="Leave free-text columns out.")
+    ] = False,
+) -> None:
+    """Learn a set of tables: parents first, children under their parents."""
+    joined = MetadataSet.read(metadata)
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / FILE).exists())):
+        raise SettingsError(
+            f"{out} holds something else than related tables.", hint="Name another --out."
+        )
+    files = {name: _file(metadata, name, joined) for name in joined.tables}
+    tables = {name: read_table(path, missing=missing or ()) for name, path in files.items()}
+    for name, table in tables.items():
+        typer.echo(f"Read {table.num_rows:,} rows of {name} from {files[name]}.")
+    # Reaches torch, which takes seconds to load.
+    from llmsynth.relational.related import RelatedSynthesizer
+
+    synthesizer = RelatedSynthesizer(
+        joined,
+        keep_rare=keep_rare,
+        drop_text=drop_text,
+        max_minutes=max_minutes,
+        max_epochs=max_epochs,
+        seed=seed,
+    )
+    with ProgressBar("fit") as bar:
+        synthesizer.fit(tables, checkpoint_dir=out, progress=bar)
+    out.mkdir(parents=True, exist_ok=True)
+    synthesizer.save(out)
+    typer.echo(f"Learned {len(tables)} tables in {synthesizer.fit_seconds_:.0f} seconds.")
+    typer.echo(f"Next: llmsynth sample-related {out} --scale 1.0 --out synthetic")
+
+
+def sample_related_command(
+    folder: Annotated[
+        Path, typer.Argument(metavar="DIR", help="What `llmsynth fit-related` wrote.")
+    ],
+    out: Annotated[Path, typer.Option(help="Folder for one CSV file a table.")],
+    scale: Annotated[
+        float, typer.Option(help="Rows of tables without parents, as a multiple of the real ones.")
+    ] = 1.0,
+    seed: Annotated[int, typer.Option(help="Same seed, same tables.")] = 0,
+    temperature: Annotated[
+        float, typer.Option(help="Below 1: more of the usual; above 1: more of the unusual.")
+    ] = 1.0,
+    top_p: Annotated[
+        float, typer.Option(help="Draw only from the likeliest values that reach this share.")
+    ] = 1.0,
+    max_seconds: Annotated[
+        float | None, typer.Option(help="Stop after this time, with the rows there are.")
+    ] = None,
+) -> None:
+    """Write a new set of tables whose keys all hold; exit status 3 where rows are missing."""
+    from llmsynth.relational.related import RelatedSynthesizer
+
+    synthesizer = RelatedSynthesizer.load(folder)
+    with ProgressBar("sample") as bar:
+        sample = synthesizer.sample(
+            scale,
+            seed=seed,
+            temperature=temperature,
+            top_p=top_p,
+            max_seconds=max_seconds,
+            progress=bar,
+        )
+    out.mkdir(parents=True, exist_ok=True)
+    for name, table in sample.tables.items():
+        write_table(table, out / f"{name}.csv", schema=sample.schemas[name])
+        typer.echo(f"Wrote {table.num_rows:,} rows of {name}.")
+    for link, share in sample.report.matched.items():
+        typer.echo(f"{link}: {share:.0%} of the rows found a parent that is in all as drawn.")
+    if sample.report.is_partial:
+        for reason, count in sample.report.unfinished.items():
+            typer.echo(f"partial: {reason}: {count:,}", err=True)
+        raise typer.Exit(PARTIAL)
+
+
+def _file(metadata: Path, name: str, joined: MetadataSet) -> Path:
+    """Where a table lies: beside the file of the set."""
+    return metadata.parent / (joined.tables[name].file or f"{name}.csv")
