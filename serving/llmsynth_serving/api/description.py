@@ -73,6 +73,7 @@ def description() -> OpenAPIConfig:
             security_schemes={"key": SecurityScheme(type="http", scheme="bearer")}
         ),
         security=[{"key": []}],
+        use_handler_docstrings=True,
         render_plugins=[_Completed(path="/openapi.json")],
     )
 

@@ -13,10 +13,18 @@ from llmsynth_serving.objects.refusals import ConflictError, RefusedInputError
 from llmsynth_serving.service import Service
 
 
-def draw(service: Service, caller: Caller, *, synthesizer_id: str, **order: Any) -> Any | Job:
+def draw(
+    service: Service,
+    caller: Caller,
+    *,
+    synthesizer_id: str,
+    patience: float | None = None,
+    **order: Any,
+) -> Any | Job:
     """Rows as columns, rows, seconds, is_partial; or the job that was ordered instead.
 
     Args:
+        patience: seconds before a job is ordered; those of the settings when omitted.
         order: rows, where, seed, temperature, top_p.
 
     Raises:
@@ -31,7 +39,7 @@ def draw(service: Service, caller: Caller, *, synthesizer_id: str, **order: Any)
     if synthesizer.state != "ready":
         raise ConflictError(f"The synthesizer is {synthesizer.state}, not ready.")
     asked = {"path": synthesizer.path, **order}
-    answer = service.desk.ask(asked, seconds=service.settings.small_rows_seconds)
+    answer = service.desk.ask(asked, seconds=patience or service.settings.small_rows_seconds)
     if answer is None:
         return order_sample(service, caller, synthesizer_id=synthesizer_id, name="rows", **order)
     if "error" in answer:

@@ -86,6 +86,7 @@ def _shown(request: Asked, job: Job) -> dict[str, Any]:
     made = {
         kind.__name__.lower(): there
         for name, kind in MADE.items()
+        if not (job.kind == "fit" and kind is Table)  # that one was learned, not made
         if (there := found_or_none(request, kind, (job.result or {}).get(name)))
     }
     return {

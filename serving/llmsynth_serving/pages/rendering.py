@@ -8,7 +8,7 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader
 from litestar.plugins.htmx import HTMXTemplate
 from litestar.plugins.jinja import JinjaTemplateEngine
 from litestar.template import TemplateConfig
@@ -18,6 +18,7 @@ from llmsynth_serving.accounts.keys import Caller
 from llmsynth_serving.accounts.web_sessions import form_token
 from llmsynth_serving.database.records import Project, new_id, now
 from llmsynth_serving.pages import drawings
+from llmsynth_serving.pages.absent import Absent
 from llmsynth_serving.pages.asking import Asked
 
 FOLDER = Path(__file__).parent
@@ -59,7 +60,7 @@ def templates() -> TemplateConfig[JinjaTemplateEngine]:
     environment = Environment(
         loader=FileSystemLoader(FOLDER / "templates"),
         autoescape=True,
-        undefined=StrictUndefined,
+        undefined=Absent,
         trim_blocks=True,
         lstrip_blocks=True,
     )

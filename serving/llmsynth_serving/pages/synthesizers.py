@@ -27,6 +27,8 @@ from llmsynth_serving.pages.forms import go, order, shortest
 from llmsynth_serving.pages.rendering import page
 
 LOOK_ROWS = 12
+PATIENCE_SECONDS = 20.0
+"""A person waits while a synthesizer is loaded; a program would rather have a job."""
 
 
 class SynthesizerPages(Controller):
@@ -87,6 +89,7 @@ class SynthesizerPages(Controller):
             service_of(request),
             caller_of(request),
             synthesizer_id=synthesizer_id,
+            patience=PATIENCE_SECONDS,
             rows=wanted.rows,
             where=wanted.where,
             temperature=wanted.temperature,
