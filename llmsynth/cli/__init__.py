@@ -15,10 +15,11 @@ from llmsynth.cli.impute import impute_command
 from llmsynth.cli.inspect import inspect_command
 from llmsynth.cli.models import models_app
 from llmsynth.cli.privacy import privacy_app
+from llmsynth.cli.prompt import prompt_command
 from llmsynth.cli.rebalance import rebalance_command
 from llmsynth.cli.related import fit_related_command, sample_related_command
 from llmsynth.cli.sample import sample_command
-from llmsynth.cli.schema import schema_command
+from llmsynth.cli.schema import schema_app
 
 app = typer.Typer(
     name="llmsynth",
@@ -50,10 +51,11 @@ app.command("sample")(reported(sample_command))
 app.command("fit-related")(reported(fit_related_command))
 app.command("sample-related")(reported(sample_related_command))
 app.command("inspect")(reported(inspect_command))
-app.command("schema")(reported(schema_command))
+app.command("prompt")(reported(prompt_command))
 app.command("rebalance")(reported(rebalance_command))
 app.command("impute")(reported(impute_command))
 app.command("augment")(reported(augment_command))
 app.command("demo")(reported(demo_command))
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(models_app, name="models")
+app.add_typer(schema_app, name="schema")

@@ -9,9 +9,10 @@ from transformers import PreTrainedTokenizerFast
 
 from llmsynth.codec.span_hashes import SpanHashes
 from llmsynth.engines.copy_guard import CopyGuard
+from llmsynth.engines.engine import RowEngine
 from llmsynth.engines.local_engine import LocalEngine
 from llmsynth.models.precision import fastest_dtype
-from llmsynth.models.pretrained import Pretrained, load_pretrained, load_tokenizer
+from llmsynth.models.pretrained import Pretrained, load_pretrained, load_tokenizer, locate
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -55,3 +56,25 @@ def tokenizer_of(name: str) -> PreTrainedTokenizerFast:
         ModelError: there is none.
     """
     return load_tokenizer(name)
+
+
+def served_engine(
+    model: str, *, base_url: str | None, served_model: str | None = None, key: str | None = None
+) -> RowEngine:
+    """A server's model, or, without an address, this one on vLLM in this process.
+
+    Raises:
+        ModelError: vLLM is to run a model that is not on this machine.
+        MissingExtraError: vLLM is not installed.
+    """
+    if base_url is not None:
+        # Each engine is an extra of its own.
+        from llmsynth.engines.endpoint_settings import EndpointSettings
+        from llmsynth.engines.openai_endpoint import OpenAIEndpoint
+
+        settings = EndpointSettings(base_url=base_url, model=served_model, api_key=key)
+        return OpenAIEndpoint(settings)
+    from llmsynth.engines.vllm_engine import VllmEngine
+    from llmsynth.engines.vllm_settings import VllmSettings
+
+    return VllmEngine(VllmSettings(model=locate(model), max_adapters=0))

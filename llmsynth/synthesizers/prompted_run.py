@@ -78,27 +78,38 @@ class PromptedRun:
     def table(self, n: int) -> pa.Table:
         """Up to `n` rows, in the order of `fixed`; `report` says how they came about.
 
+        Ctrl-C ends the run with the rows there are.
+
         Raises:
             EngineError, OutOfMemoryError, SettingsError: the engine cannot draw a row.
         """
         report, started = self.report, time.perf_counter()
         deadline = started + (self.drawing.max_seconds or math.inf)
         report.asked, pending = n, np.arange(n)
-        for attempt in range(self.settings.max_attempts):
-            report.attempts = attempt + 1
-            report.redrawn += len(pending) if attempt else 0
-            for first in range(0, len(pending), self.settings.rows_per_prompt):
-                if time.perf_counter() >= deadline:
+        try:
+            for attempt in range(self.settings.max_attempts):
+                report.attempts = attempt + 1
+                report.redrawn += len(pending) if attempt else 0
+                self._attempt(pending, deadline, started)
+                pending = self._pending(n)
+                if not len(pending) or time.perf_counter() >= deadline:
                     break
-                self._request(pending[first : first + self.settings.rows_per_prompt], deadline)
-                self._tell(started)
-            pending = np.array([p for p in range(n) if p not in self._kept], np.int64)
-            if not len(pending) or time.perf_counter() >= deadline:
-                break
-        self._close(pending, started, is_late=time.perf_counter() >= deadline)
+        except KeyboardInterrupt:
+            report.stopped = "interrupted"
+        self._close(self._pending(n), started, is_late=time.perf_counter() >= deadline)
         empty = [(c.name, arrow_type(c.storage)) for c in self._schema.columns]
         kept = [self._kept[place] for place in sorted(self._kept)]
         return pa.concat_tables([pa.schema(empty).empty_table(), *kept])
+
+    def _attempt(self, pending: Places, deadline: float, started: float) -> None:
+        for first in range(0, len(pending), self.settings.rows_per_prompt):
+            if time.perf_counter() >= deadline:
+                break
+            self._request(pending[first : first + self.settings.rows_per_prompt], deadline)
+            self._tell(started)
+
+    def _pending(self, n: int) -> Places:
+        return np.array([place for place in range(n) if place not in self._kept], np.int64)
 
     def _request(self, places: Places, deadline: float) -> None:
         """Ask for one row each, behind one prompt, and keep those that may stay."""
@@ -207,7 +218,8 @@ class PromptedRun:
         report.rows = len(self._kept)
         report.seconds = time.perf_counter() - started
         report.text_masked_mass = float(np.mean(self._removed)) if self._removed else None
-        report.stopped = "time" if is_late and len(pending) else "complete"
+        if is_late and len(pending) and report.stopped != "interrupted":
+            report.stopped = "time"
         tried: Mapping[str, int] = Counter(
             self._failed[place] for place in pending.tolist() if place in self._failed
         )
