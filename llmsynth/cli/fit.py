@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
 from pathlib import Path
@@ -15,13 +16,15 @@ import typer
 from llmsynth.cli.failures import INTERRUPTED
 from llmsynth.cli.groups import GroupOptions, fit_groups, is_of_groups, refuse_for_groups
 from llmsynth.cli.progress_bar import ProgressBar
+from llmsynth.cli.ray_options import Place, ray_launcher
 from llmsynth.cli.record import learned_lines
+from llmsynth.cli.table_source import schema_to_learn, table_to_learn
 from llmsynth.errors import SettingsError
 from llmsynth.schema import TableSchema
-from llmsynth.tables import read_table
 
 if TYPE_CHECKING:
     from llmsynth.synthesizers import Synthesizer
+    from llmsynth.training.launching import Launcher
 
 _MARK = "provenance.json"
 _FILES = ("config.json", "tokenizer.json", "schema.json", "model.safetensors", "adapter")
@@ -40,7 +43,12 @@ class TextPath(StrEnum):
 
 def fit_command(
     table: Annotated[
-        Path, typer.Argument(metavar="TABLE", help="CSV, Parquet or Arrow file to learn.")
+        str,
+        typer.Argument(
+            metavar="TABLE",
+            help="CSV, Parquet or Arrow file to learn; or a folder or an address of Parquet files "
+            "that need not fit into memory.",
+        ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the synthesizer, made where needed.")],
     target: Annotated[
@@ -75,6 +83,14 @@ def fit_command(
         typer.Option(
             metavar="TEXT", help="A cell text that means missing, such as '?'; may be given again."
         ),
+    on: Annotated[
+        Place, typer.Option(help="Train on this machine, or on a Ray cluster by Ray Train.")
+    ] = Place.here,
+    cpus_per_worker: Annotated[float, typer.Option(help="Processors of a Ray process.")] = 1.0,
+    gpus_per_worker: Annotated[float, typer.Option(help="GPUs of a Ray process.")] = 0.0,
+    ray_address: Annotated[
+        str | None, typer.Option(help="Ray cluster; RAY_ADDRESS, or one of this machine alone.")
+    ] = None,
     ] = None,
     max_minutes: Annotated[
         float | None, typer.Option(help="Most minutes the fit may take.")
@@ -90,6 +106,13 @@ def fit_command(
         bool, typer.Option("--drop-text", help="Leave free-text columns out.")
     ] = False,
     epsilon: Annotated[
+    fit_rows: Annotated[
+        int | None,
+        typer.Option(
+            help="Learn so many rows, drawn evenly from Parquet files read in passes; 200,000 of a "
+            "folder when omitted."
+        ),
+    ] = None,
         float | None, typer.Option(help="Fit under differential privacy, spending at most this.")
     ] = None,
     delta: Annotated[
@@ -124,13 +147,19 @@ def fit_command(
     if group_by is not None:
         others = {"--target": target, "--epsilon": epsilon, "--entity": entity}
         given = {name: value is not None for name, value in others.items()}
-        refuse_for_groups(given | {"--model": model != "compact"})
+        refuse_for_groups(given | {"--model": model != "compact", "--on": on is Place.ray})
     prepare_folder(out, of_groups=group_by is not None)
-    rows = read_table(table, missing=missing or ())
-    typer.echo(f"Read {rows.num_rows:,} rows of {rows.num_columns} columns from {table}.")
+    source = table_to_learn(table, fit_rows, missing or (), seed=seed)
+    rows = source.rows
+    typer.echo(source.words)
     if group_by is not None:
         options = GroupOptions(
             group_by=group_by,
+    launcher = None
+    if on is Place.ray:
+        if epsilon is not None:
+            raise SettingsError("A private fit runs in one process; --on ray is not for it.")
+        launcher = ray_launcher(ray_address, processes, cpus_per_worker, gpus_per_worker)
             order_by=order_by,
             static=static or None,
             schema=typed,
@@ -159,7 +188,7 @@ def fit_command(
         model=model,
         text=text,
         target=target,
-        schema=typed,
+        schema=schema_to_learn(typed, source, target, is_private=epsilon is not None),
         missing=missing or (),
         keep_rare=keep_rare,
         drop_text=drop_text,
@@ -172,7 +201,7 @@ def fit_command(
         rows_per_entity=rows_per_entity,
         insecure_seed=insecure_seed,
     )
-    fitting = fit_into(synthesizer, rows, out)
+    fitting = fit_into(synthesizer, rows, out, launcher=launcher, sampled_from=source.sampled_from)
     for line in fitting.lines:
         typer.echo(line)
     if fitting.is_partial:
@@ -195,10 +224,23 @@ class Fitting:
     """What the same command does next."""
 
 
-def fit_into(synthesizer: Synthesizer, table: pa.Table, folder: Path) -> Fitting:
+def fit_into(
+    synthesizer: Synthesizer,
+    table: pa.Table,
+    folder: Path,
+    *,
+    launcher: Launcher | None = None,
+    sampled_from: Mapping[str, object] | None = None,
+) -> Fitting:
     """Fit with a progress bar and a checkpoint, and save the synthesizer, whole or partial."""
     with ProgressBar("fit") as bar:
-        synthesizer.fit(table, checkpoint_dir=folder, progress=bar)
+        synthesizer.fit(
+            table,
+            checkpoint_dir=folder,
+            progress=bar,
+            launcher=launcher,
+            sampled_from=sampled_from,
+        )
     lines = []
     if (bar.started_at or 0.0) > _TAKEN_UP:
         lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")

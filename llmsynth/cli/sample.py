@@ -11,8 +11,9 @@ import typer
 
 from llmsynth.cli.failures import INTERRUPTED, PARTIAL
 from llmsynth.cli.groups import is_of_groups, sample_groups
+from llmsynth.cli.ray_options import Place
 from llmsynth.cli.row_stream import check_file, shortfall, stream_rows
-from llmsynth.cli.shard_stream import Place, is_folder, row_count, stream_shards
+from llmsynth.cli.shard_stream import is_folder, row_count, stream_shards
 from llmsynth.engines.engine_choice import EngineChoice
 from llmsynth.errors import ConditionError, SettingsError
 

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from enum import StrEnum
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -16,13 +15,6 @@ if TYPE_CHECKING:
     from llmsynth.cluster import RaySettings
     from llmsynth.generation.generator import SamplingSettings
     from llmsynth.generation.sample import SampleReport
-
-
-class Place(StrEnum):
-    """Where work is done."""
-
-    here = "here"
-    ray = "ray"
 
 
 def is_folder(out: str) -> bool:

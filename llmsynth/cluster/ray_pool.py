@@ -19,6 +19,7 @@ import torch
 from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
+from llmsynth.cluster.folder_files import write_files
 from llmsynth.cluster.manifest import ShardRecord
 from llmsynth.cluster.ray_connection import connected
 from llmsynth.cluster.ray_settings import RaySettings
@@ -49,10 +50,7 @@ class ShardActor:
     def load(self) -> bool:
         """Load the model; not in `__init__`, whose errors Ray takes for a lost worker."""
         with tempfile.TemporaryDirectory(prefix="llmsynth-") as folder:
-            for name, content in self._files.items():
-                path = Path(folder, name)
-                path.parent.mkdir(parents=True, exist_ok=True)
-                path.write_bytes(content)
+            write_files(Path(folder), self._files)
             synthesizer = Synthesizer.load(folder)
         self._writer = ShardWriter(synthesizer, self._order, ShardFolder(self._address))
         return True

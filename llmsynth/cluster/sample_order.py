@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pyarrow as pa
 
+from llmsynth.cluster.folder_files import read_files
 from llmsynth.cluster.shard_plan import Shard
 from llmsynth.generation.generator import SamplingSettings
 
@@ -61,11 +62,8 @@ class SampleOrder:
 
 def bundle_files(folder: Path) -> dict[str, bytes]:
     """The files of a bundle by their relative names."""
-    found = sorted(path for path in folder.rglob("*") if path.is_file())
-    names = {path.relative_to(folder).as_posix(): path for path in found}
-    return {
-        name: path.read_bytes() for name, path in names.items() if name.split("/")[0] not in _STATE
-    }
+    found = read_files(folder).items()
+    return {name: content for name, content in found if name.split("/")[0] not in _STATE}
 
 
 def bundle_hash(files: Mapping[str, bytes]) -> str:

@@ -7,9 +7,6 @@ import re
 import string
 from collections.abc import Sequence
 
-import numpy as np
-import numpy.typing as npt
-
 FEWEST_ROWS = 20
 """Below this many rows, distinct values are no evidence of a row name."""
 _MANY_ROWS = 100
@@ -36,30 +33,37 @@ def is_key_name(name: str) -> bool:
     return _KEY_NAME.search(name) is not None
 
 
-def row_number_pattern(name: str, values: npt.NDArray[np.int64]) -> str | None:
-    """Pattern of integers that only name rows, or None where they may mean something.
+def row_number_pattern(
+    name: str, *, count: int, lowest: int, highest: int, first: object, is_rising: bool
+) -> str | None:
+    """Pattern of distinct integers that only name rows, or None where they may mean something.
 
-    They name rows when all differ, none is negative, and they either count rows from 0 or 1 or
-    stand under a key name (and rise strictly, or number at least 100).
+    They name rows when none is negative, and they either count rows from 0 or 1 or stand under a
+    key name (and rise strictly, or number at least 100).
+
+    Args:
+        first: the first row's.
+        is_rising: whether each is above the one before it.
     """
-    count = len(values)
-    if count < FEWEST_ROWS or values.min() < 0 or len(np.unique(values)) < count:
+    if count < FEWEST_ROWS or lowest < 0:
         return None
-    is_rising = bool(np.all(np.diff(values) > 0))
-    counts_rows = is_rising and values[0] in (0, 1) and values[-1] == values[0] + count - 1
+    counts_rows = is_rising and first in (0, 1) and highest == lowest + count - 1
     if not counts_rows and not (is_key_name(name) and (is_rising or count >= _MANY_ROWS)):
         return None
-    fewest = len(str(values.min())) - 1
+    fewest = len(str(lowest)) - 1
     # Numbers that use up their digits leave nothing to re-invent: make room for new ones.
-    most = max(len(str(values.max())), len(str(10 * count))) - 1
+    most = max(len(str(highest)), len(str(10 * count))) - 1
     return r"[1-9]\d" + _count(fewest, most)
 
 
-def text_pattern(name: str, texts: Sequence[str]) -> str | None:
+def text_pattern(name: str, texts: Sequence[str], *, count: int | None = None) -> str | None:
     """Pattern of distinct texts that all have one shape, or None where they have none.
 
     Without a key name the shape needs a digit, and its runs of letters a fixed length: names of
     people and places are distinct as well, and carry meaning.
+
+    Args:
+        count: how many there are, where `texts` are only some of them.
     """
     if len(texts) < FEWEST_ROWS or any(not 1 <= len(text) <= _LONGEST for text in texts):
         return None
@@ -69,7 +73,7 @@ def text_pattern(name: str, texts: Sequence[str]) -> str | None:
         atoms = _one_atom(texts)
     if atoms is None or not (is_named or any("0-9" in a or r"\d" in a for a, _, _ in atoms)):
         return None
-    if _capacity(atoms) < 2 * len(texts):
+    if _capacity(atoms) < 2 * (count or len(texts)):
         return None
     return "".join(atom + _count(low, high) for atom, low, high in atoms)
 

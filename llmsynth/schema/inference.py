@@ -2,6 +2,9 @@
 
 from __future__ import annotations
 
+import sys
+from collections.abc import Sequence
+
 import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -18,6 +21,7 @@ from llmsynth.schema.columns import (
     NumberColumn,
     TextColumn,
 )
+from llmsynth.schema.evidence import ColumnEvidence
 from llmsynth.schema.identifier_patterns import FEWEST_ROWS, row_number_pattern, text_pattern
 from llmsynth.schema.number_texts import (
     DecimalGrid,
@@ -54,45 +58,59 @@ def infer_schema(table: pa.Table, *, target: str | None = None) -> TableSchema:
         )
     if table.num_columns and not table.num_rows:
         raise TableError("A schema is inferred from rows, and the table has none.")
-    names = table.column_names
-    columns = zip(names, table.itercolumns(), strict=True)
-    return TableSchema(
-        columns=tuple(_infer(name, plain(cells), name == target) for name, cells in columns)
-    )
+    evidence = []
+    for name, cells in zip(table.column_names, table.itercolumns(), strict=True):
+        column = plain(cells)
+        refuse_unsupported(name, column.type)
+        found = ColumnEvidence(name, column.type, kept=sys.maxsize)
+        found.add(column)
+        evidence.append(found)
+    return decided(evidence, target)
 
 
-def _infer(name: str, cells: pa.ChunkedArray, is_target: bool) -> Column:
-    kind = cells.type
+def refuse_unsupported(name: str, kind: pa.DataType) -> None:
+    """Raise TableError for a column whose type cannot be learned."""
     if not is_supported(kind):
         raise TableError(
             f"Column {name!r} has the type {kind}, which cannot be learned.",
             hint="Turn it into text, numbers, dates or booleans first, or leave it out.",
         )
-    nullable = cells.null_count > 0
-    cells = cells.drop_null()
-    if not len(cells):
+
+
+def decided(evidence: Sequence[ColumnEvidence], target: str | None) -> TableSchema:
+    """The schema that the evidence of each column speaks for.
+
+    Raises:
+        TableError, SchemaError: see `infer_schema`.
+    """
+    return TableSchema(columns=tuple(_column(found, found.name == target) for found in evidence))
+
+
+def _column(found: ColumnEvidence, is_target: bool) -> Column:
+    name, kind, nullable = found.name, found.kind, found.num_missing > 0
+    if not found.num_cells:
         return CategoryColumn(name=name, nullable=True, storage=str(kind))
     if pa.types.is_string(kind):
-        return _from_texts(name, cells, nullable, is_target)
+        return _from_texts(found, nullable, is_target)
     if pa.types.is_boolean(kind):
         return BooleanColumn(name=name, nullable=nullable)
     if pa.types.is_integer(kind):
-        return _from_integers(name, cells, nullable, is_target)
+        return _from_integers(found, found.distinct, nullable, is_target)
     if pa.types.is_floating(kind):
-        return _from_floats(name, cells, nullable, is_target)
+        return _from_floats(name, found.distinct, nullable, is_target)
     if pa.types.is_decimal(kind):
-        return _from_decimals(name, cells, nullable)
+        return _from_decimals(name, found.distinct, nullable)
     if pa.types.is_date(kind):
-        return _days(name, cells, nullable, storage=str(kind), pattern="%Y-%m-%d")
-    return _moments(name, cells, nullable, storage=str(kind))
+        return _days(name, found.distinct, nullable, storage=str(kind), pattern="%Y-%m-%d")
+    return _moments(name, found.distinct, nullable, storage=str(kind))
 
 
-def _from_texts(name: str, cells: pa.ChunkedArray, nullable: bool, is_target: bool) -> Column:
-    distinct = cells.unique()
+def _from_texts(found: ColumnEvidence, nullable: bool, is_target: bool) -> Column:
+    name, distinct = found.name, found.distinct
     if boolean := _boolean(name, distinct, nullable):
         return boolean
     if are_whole(distinct):
-        return _from_integers(name, cells.cast(pa.int64()), nullable, is_target)
+        return _from_integers(found, distinct.cast(pa.int64()), nullable, is_target)
     if grid := decimal_grid(distinct):
         is_classes = is_target and len(distinct) <= _MOST_TARGET_CLASSES
         if is_classes and pc.all(pc.match_substring_regex(distinct, r"^-?[0-9]+\.0+$")).as_py():
@@ -105,34 +123,35 @@ def _from_texts(name: str, cells: pa.ChunkedArray, nullable: bool, is_target: bo
         storage = "timestamp[us, tz=UTC]" if "%z" in pattern else "timestamp[us]"
         moments = parse_moments(distinct, pattern)
         return _moments(name, moments, nullable, storage=storage, pattern=pattern)
-    return _from_words(name, cells, distinct, nullable, is_target)
+    return _from_words(found, nullable, is_target)
 
 
-def _from_words(
-    name: str, cells: pa.ChunkedArray, distinct: pa.Array, nullable: bool, is_target: bool
-) -> Column:
+def _from_words(found: ColumnEvidence, nullable: bool, is_target: bool) -> Column:
+    name, distinct = found.name, found.distinct
     if is_target:
         return _categories(name, distinct, nullable)
-    is_unique = len(distinct) == len(cells)
-    if is_unique and (pattern := text_pattern(name, distinct.to_pylist())):
+    if found.is_unique and (
+        pattern := text_pattern(name, distinct.to_pylist(), count=found.num_cells)
+    ):
         return IdentifierColumn(name=name, nullable=nullable, pattern=pattern)
-    if _is_free_text(cells, len(distinct)):
+    # More distinct texts than are kept make no categories, however often each comes.
+    if _is_free_text(found) or not found.is_exact:
         longest = pc.max(pc.utf8_length(distinct)).as_py()
         return TextColumn(name=name, nullable=nullable, maximum_length=max(1, longest))
     return _categories(name, distinct, nullable)
 
 
-def _is_free_text(cells: pa.ChunkedArray, num_distinct: int) -> bool:
-    share = num_distinct / len(cells)
-    if share <= 0.2 or len(cells) < FEWEST_ROWS:
+def _is_free_text(found: ColumnEvidence) -> bool:
+    share = found.num_distinct / found.num_cells
+    if share <= 0.2 or found.num_cells < FEWEST_ROWS:
         return False
-    if pc.mean(pc.count_substring_regex(cells, r"\S+")).as_py() >= 4:
+    if found.mean_words >= 4:
         return True
     if share <= 0.5:
         return False
     # Texts that never repeat say nothing as categories, and each would be one row's secret.
-    never_repeats = share == 1 and num_distinct >= 100
-    return num_distinct > 1000 or never_repeats or pc.mean(pc.utf8_length(cells)).as_py() > 40
+    never_repeats = found.is_unique and found.num_distinct >= 100
+    return found.num_distinct > 1000 or never_repeats or found.mean_letters > 40
 
 
 def _boolean(name: str, distinct: pa.Array, nullable: bool) -> BooleanColumn | None:
@@ -146,17 +165,30 @@ def _boolean(name: str, distinct: pa.Array, nullable: bool) -> BooleanColumn | N
     return None
 
 
-def _from_integers(name: str, cells: pa.ChunkedArray, nullable: bool, is_target: bool) -> Column:
-    distinct = cells.unique().sort()
-    if _are_codes(len(distinct), len(cells), is_target):
+def _from_integers(
+    found: ColumnEvidence, values: pa.Array, nullable: bool, is_target: bool
+) -> Column:
+    name, distinct = found.name, values.sort()
+    if _are_codes(len(distinct), found.num_cells, is_target):
         return _categories(name, distinct, nullable)
     low, high = distinct[0].as_py(), distinct[-1].as_py()
-    if not nullable and not is_target and high < 2**63:
-        values = np.asarray(cells.cast(pa.int64()))
-        if pattern := row_number_pattern(name, values):
-            return IdentifierColumn(name=name, storage=str(cells.type), pattern=pattern)
+    if not nullable and not is_target and high < 2**63 and found.is_unique:
+        pattern = row_number_pattern(
+            name,
+            count=found.num_cells,
+            lowest=low,
+            highest=high,
+            first=found.first,
+            is_rising=found.is_rising,
+        )
+        if pattern:
+            return IdentifierColumn(name=name, storage=str(distinct.type), pattern=pattern)
     return NumberColumn(
-        name=name, nullable=nullable, storage=str(cells.type), minimum=str(low), maximum=str(high)
+        name=name,
+        nullable=nullable,
+        storage=str(distinct.type),
+        minimum=str(low),
+        maximum=str(high),
     )
 
 
@@ -167,29 +199,29 @@ def _are_codes(num_distinct: int, num_rows: int, is_target: bool) -> bool:
     return is_long and num_distinct <= _MOST_CODES and num_distinct / num_rows < 0.01
 
 
-def _from_floats(name: str, cells: pa.ChunkedArray, nullable: bool, is_target: bool) -> Column:
-    if not pc.all(pc.is_finite(cells)).as_py():
+def _from_floats(name: str, values: pa.Array, nullable: bool, is_target: bool) -> Column:
+    if not pc.all(pc.is_finite(values)).as_py():
         raise TableError(
             f"Column {name!r} holds an infinite number.",
             hint="Replace it with a number or a missing cell.",
         )
-    distinct = cells.unique().sort()
+    distinct = values.sort()
     grid = float_grid(distinct)
     if is_target and grid.scale == 0 and len(distinct) <= _MOST_TARGET_CLASSES:
         return _categories(name, distinct, nullable)
     return _number(name, grid, nullable)
 
 
-def _from_decimals(name: str, cells: pa.ChunkedArray, nullable: bool) -> Column:
-    ends = pc.min_max(cells)
+def _from_decimals(name: str, values: pa.Array, nullable: bool) -> Column:
+    ends = pc.min_max(values)
     return NumberColumn(
         name=name,
         nullable=nullable,
-        storage=str(cells.type),
-        scale=cells.type.scale,
+        storage=str(values.type),
+        scale=values.type.scale,
         minimum=plain_decimal(str(ends["min"].as_py())),
         maximum=plain_decimal(str(ends["max"].as_py())),
-        fixed_scale=cells.type.scale > 0,
+        fixed_scale=values.type.scale > 0,
     )
 
 

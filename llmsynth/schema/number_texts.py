@@ -76,13 +76,24 @@ def _all_match(texts: pa.Array, pattern: str) -> bool:
     return bool(pc.all(pc.match_substring_regex(texts, pattern)).as_py())
 
 
-def _scale(texts: pa.Array) -> tuple[int, bool]:
-    """Most decimal places of any text, and whether all were written with just as many."""
+def decimal_places(texts: pa.Array) -> pa.Array:
+    """Decimal places that each decimal text needs, below 0 for `1e3`; int64."""
+    places, _, shift = _parts(texts)
+    return pc.subtract(places, shift)
+
+
+def _parts(texts: pa.Array) -> tuple[pa.Array, pa.Array, pa.Array]:
+    """Digits behind the point, whether there is an exponent, and the exponent."""
     parts = pc.extract_regex(texts, _PARTS)
     places = pc.binary_length(pc.struct_field(parts, "fraction")).cast(pa.int64())
     exponents = pc.struct_field(parts, "exponent")
     has_exponent = pc.not_equal(exponents, "")
-    shift = pc.if_else(has_exponent, exponents, "0").cast(pa.int64())
+    return places, has_exponent, pc.if_else(has_exponent, exponents, "0").cast(pa.int64())
+
+
+def _scale(texts: pa.Array) -> tuple[int, bool]:
+    """Most decimal places of any text, and whether all were written with just as many."""
+    places, has_exponent, shift = _parts(texts)
     scale = max(0, pc.max(pc.subtract(places, shift)).as_py())
     fixed = not pc.any(has_exponent).as_py() and pc.min(places).as_py() == scale
     return scale, fixed and scale > 0

@@ -53,6 +53,8 @@ class CompactLearner:
                 overrides=overrides,
                 folder=plan.folder,
                 progress=plan.progress,
+                processes=plan.processes,
+                launcher=plan.launcher,
             )
         order = usual_order(prepared.language, plan.target, prepared.context)
         learner = cls(model=model, language=prepared.language, flat=prepared.flat, order=order)

@@ -13,6 +13,7 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.sample import SampleReport
 from llmsynth.progress import Progress, silent
+from llmsynth.training.launching import Launcher
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,6 +27,10 @@ class FitPlan:
     folder: Path | None
     """Where checkpoints go; None for none."""
     progress: Progress = silent
+    processes: int = 1
+    """Processes that train together."""
+    launcher: Launcher | None = None
+    """What starts them; None for this process alone, or `accelerate launch` where they are more."""
 
 
 @dataclass(frozen=True, kw_only=True)

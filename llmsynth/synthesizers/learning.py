@@ -22,8 +22,11 @@ from llmsynth.progress import Progress
 from llmsynth.synthesizers.curve_choice import curves, log_marginals
 from llmsynth.synthesizers.lessons import make_lessons, target_place
 from llmsynth.synthesizers.preparation import Prepared, usual_order
+from llmsynth.training.compact_run import CompactRun
 from llmsynth.training.distillation import DistillationSettings, distil
-from llmsynth.training.loop import Trainer, TrainingReport
+from llmsynth.training.launching import Launcher, launch, run_place
+from llmsynth.training.loop import TrainingReport
+from llmsynth.training.report_file import NAME, read_report
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
@@ -79,8 +82,13 @@ def learn(
     overrides: Overrides,
     folder: Path | None,
     progress: Progress,
+    processes: int = 1,
+    launcher: Launcher | None = None,
 ) -> tuple[CompactModel, TrainingReport]:
     """Train a compact model on prepared rows; the same seed and data give the same weights.
+
+    Several processes share out every batch; sums are then rounded otherwise, so weights differ in
+    their last digits. The target is taught by this process alone.
 
     A `max_minutes` budget makes the number of steps, and so the weights, depend on the machine.
     """
@@ -96,21 +104,27 @@ def learn(
         seed=seed,
     )
     torch.manual_seed(seed)
-    model = CurvedModel(size.shape, *curves(prepared.language, codes))
+    waves, own_parts = curves(prepared.language, codes)
+    model = CurvedModel(size.shape, waves, own_parts)
     model.start_at_marginals(log_marginals(codes, size.shape.place_sizes))
-    trainer = Trainer(
+    run = CompactRun(
         model=model,
+        waves=waves,
         codes=codes,
-        shuffler=_shuffler(prepared, size.shape, target),
+        place_columns=torch.from_numpy(prepared.language.place_columns),
+        usual_order=tuple(usual_order(prepared.language, target, prepared.context)),
+        none_given_share=_none_given_share(prepared),
+        num_context=len(prepared.context),
         weights=_place_weights(prepared, target),
-        settings=settings,
-        folder=folder,
-        fingerprint=_fingerprint(prepared, settings, size.shape, target),
-        progress=progress,
-        dtype=fastest_dtype(),
         context=prepared.context_places,
+        settings=settings,
+        fingerprint=_fingerprint(prepared, settings, size.shape, target),
+        dtype=fastest_dtype(),
     )
-    report = trainer.run()
+    if processes == 1 and launcher is None:
+        report = run.trainer(folder, progress=progress).run()
+    else:
+        report = _train_together(run, folder, processes, launcher or launch, progress)
     if place is not None and target is not None and report.stopped != "interrupted":
         distilled = DistillationSettings(max_seconds=minutes and minutes * 60 * _TARGET_SHARE)
         taught = copy.deepcopy(model)
@@ -120,6 +134,17 @@ def learn(
         except KeyboardInterrupt:
             report = replace(report, stopped="interrupted")
     return model.folded(), report
+
+
+def _train_together(
+    run: CompactRun, folder: Path | None, processes: int, launcher: Launcher, progress: Progress
+) -> TrainingReport:
+    with run_place(folder) as place:
+        run.write(place)
+        launcher(place, processes, False, progress)
+        run.load_trained(place)
+        run.model.eval()
+        return read_report(place / NAME)
 
 
 def _teach_target(
@@ -156,9 +181,13 @@ def _shuffler(prepared: Prepared, shape: CompactShape, target: str | None) -> Sh
         torch.from_numpy(prepared.language.place_columns),
         shape.begin_token,
         usual_order=torch.tensor(usual_order(prepared.language, target, context)),
-        none_given_share=_NONE_GIVEN_SHARE_IN_CONTEXT if context else NONE_GIVEN_SHARE,
+        none_given_share=_none_given_share(prepared),
         num_context=len(context),
     )
+
+
+def _none_given_share(prepared: Prepared) -> float:
+    return _NONE_GIVEN_SHARE_IN_CONTEXT if prepared.context else NONE_GIVEN_SHARE
 
 
 def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size:

@@ -31,6 +31,7 @@ from llmsynth.synthesizers.provenance import provenance
 from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.tables.reading import read_table
 from llmsynth.training.loop import TrainingReport
+from llmsynth.training.launching import Launcher
 
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
@@ -131,6 +132,8 @@ class Synthesizer:
         fit of the same table and settings goes on from there.
 
         Args:
+        launcher: Launcher | None = None,
+        sampled_from: Mapping[str, object] | None = None,
             entities: int64 (rows,), whose row each is: what fewer than five of them hold is not
                 learned. Without it each row counts.
 
@@ -140,6 +143,8 @@ class Synthesizer:
             TrainingError: the training diverged.
             PrivacyError: the privacy that was asked for cannot be claimed.
         """
+            launcher: what starts the training's processes, such as `cluster.RayLauncher`.
+            sampled_from: what the record is to say of a larger table that `table` is a sample of.
         started = time.perf_counter()
         overrides = Overrides(
             hidden_size=self.hidden_size,
@@ -176,7 +181,9 @@ class Synthesizer:
         )
         self.learner_, self.training_ = self._learn(prepared, plan, overrides, started)
         self.fit_seconds_ = time.perf_counter() - started
-        self.provenance_ = provenance(self, prepared)
+        self.provenance_ = {**provenance(self, prepared), "personal_data": learnable.record}
+        if sampled_from:
+            self.provenance_["sampled_from"] = dict(sampled_from)
         return self
 
     def _learn(
@@ -189,6 +196,8 @@ class Synthesizer:
         from llmsynth.synthesizers.text_fitting import fit_text
 
         has_texts = any(isinstance(c, TextColumn) for c in prepared.language.schema.columns)
+            processes=self.text.processes,
+            launcher=launcher,
         compact = None
         if self.text.path == "joint" and has_texts and len(prepared.language.place_sizes):
             minutes = plan.max_minutes and plan.max_minutes * _COMPACT_SHARE

@@ -4,9 +4,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-import tempfile
-from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, replace
 from pathlib import Path
 
@@ -26,6 +24,7 @@ from llmsynth.synthesizers.learner import FitPlan
 from llmsynth.synthesizers.preparation import Prepared
 from llmsynth.synthesizers.text_learner import TextLearner
 from llmsynth.synthesizers.text_settings import TextSettings
+from llmsynth.training.launching import launch, run_place
 from llmsynth.synthesizers.tuned_model import BaseModel, TunedModel
 from llmsynth.training.loop import TrainingReport
 from llmsynth.training.lora import learned_weights
@@ -34,7 +33,6 @@ from llmsynth.training.run_folder import TuningRun, write_run
 from llmsynth.training.tuning import tune, tune_in_processes
 from llmsynth.training.tuning_settings import TuningSettings
 
-_TUNING = "tuning"
 _PIECE = 6
 """Tokens of a phrase: spans of the training texts made of usual phrases alone are not guarded."""
 
@@ -69,7 +67,7 @@ def fit_text(
     tokens = RowTokens(RowLanguage(written), base.tokenizer)
     cells = _cells(prepared, tokens)
     identity = BaseModel(name=model, sha256=base.fingerprint())
-    with _run_folder(plan.folder) as folder:
+    with run_place(plan.folder) as folder:
         run = write_run(
             folder,
             base=str(base.folder),
@@ -103,9 +101,10 @@ def written_schema(schema: TableSchema) -> TableSchema:
 def _tuned(
     run: TuningRun, base: Pretrained, processes: int, plan: FitPlan
 ) -> tuple[PeftModel, TrainingReport]:
-    if processes == 1:
+    if processes == 1 and plan.launcher is None:
         return tune(run, base=base, progress=plan.progress)
-    report = tune_in_processes(run, processes, plan.progress)
+    launcher = plan.launcher or launch
+    report = tune_in_processes(run, processes, plan.progress, launcher=launcher)
     return PeftModel.from_pretrained(base.model, str(run.adapter), is_trainable=True), report
 
 
@@ -140,16 +139,6 @@ def _spans(
         return None
     texts = [cell for name in names for cell in cells[name] if cell is not None]
     return SpanHashes.of(texts, length=copy_guard + 1, common_rows=DEFAULT_FLOOR, piece=_PIECE)
-
-
-@contextmanager
-def _run_folder(checkpoints: Path | None) -> Iterator[Path]:
-    """Where examples and checkpoints stay while a fit can be taken up again."""
-    if checkpoints is not None:
-        yield checkpoints / _TUNING
-        return
-    with tempfile.TemporaryDirectory(prefix="llmsynth-") as folder:
-        yield Path(folder)
 
 
 def _fingerprint(prepared: Prepared, settings: TuningSettings, base: BaseModel, path: str) -> str:

@@ -1,4 +1,4 @@
-"""`accelerate launch -m llmsynth.training RUN`: one process of a fine-tuning, run by its folder."""
+"""`accelerate launch -m llmsynth.training RUN`: one process of a training, run by its folder."""
 
 from __future__ import annotations
 
@@ -7,11 +7,12 @@ from pathlib import Path
 
 from llmsynth.errors import LlmsynthError
 from llmsynth.progress import Step
-from llmsynth.training.tuning import told, train_folder
+from llmsynth.training.launching import told
+from llmsynth.training.run_process import train_folder
 
 
 def main() -> int:
-    """Train the run in the folder given; adapter and report are written into it."""
+    """Train the run in the folder given; weights and report are written into it."""
     if len(sys.argv) != 2:
         print("usage: accelerate launch -m llmsynth.training RUN_FOLDER", file=sys.stderr)
         return 2

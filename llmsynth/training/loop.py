@@ -23,8 +23,9 @@ from llmsynth.training.checkpoint import (
 from llmsynth.training.loss import place_losses
 from llmsynth.training.optimizers import Optimizers
 from llmsynth.training.schedule import Schedule
-from llmsynth.training.sequences import Shuffler
+from llmsynth.training.sequences import Sequences, Shuffler
 from llmsynth.training.settings import TrainingSettings
+from llmsynth.training.team import Alone, Team, add_gradients
 
 _CHECKS = 12
 """How often the held-out loss is looked at in a full run, and a checkpoint written."""
@@ -57,6 +58,7 @@ class Trainer:
         folder: where checkpoints go; None for none.
         fingerprint: what identifies the run among checkpoints.
         context: places that are only ever given, and cost no loss.
+        team: the processes that train together; the batch of a step is shared out among them.
     """
 
     model: CompactModel
@@ -70,6 +72,7 @@ class Trainer:
     row_weights: Tensor | None = None
     dtype: torch.dtype = torch.float32
     context: frozenset[int] = frozenset()
+    team: Team = field(default_factory=Alone)
 
     def run(self) -> TrainingReport:
         """Train until the schedule ends, the held-out loss stops falling, or Ctrl-C.
@@ -77,7 +80,7 @@ class Trainer:
         Ctrl-C keeps the best weights so far; the checkpoint stays for a later fit to take up.
 
         Raises:
-            TrainingError: the loss is not a number.
+            TrainingError: the loss is not a number, or processes differ in where they begin.
         """
         self._prepare()
         stopped = "schedule"
@@ -95,7 +98,7 @@ class Trainer:
             self._check()
         self._average.load(self._best)
         self.model.eval()
-        if self.folder and stopped != "interrupted":
+        if self.folder and stopped != "interrupted" and not self.team.rank:
             remove_checkpoint(self.folder)
         return self._report(stopped)
 
@@ -124,32 +127,39 @@ class Trainer:
         return self._position.stale_checks
 
     def _steps(self) -> Iterator[tuple[int, float]]:
-        while (share := self._schedule.share_done(self._position.step)) < 1.0:
+        while (share := self._share_done()) < 1.0:
             if share * _CHECKS >= self._position.checks + 1:
                 self._check()
                 self._position.checks = int(share * _CHECKS)
                 self._save()
             yield self._position.step, share
 
+    def _share_done(self) -> float:
+        """Share of the budget used; by the clock that is furthest, where time is the budget."""
+        share = self._schedule.share_done(self._position.step)
+        return share if self.settings.max_minutes is None else self.team.largest(share)
+
     def _one_step(self, step: int, share: float) -> None:
         epoch, index = divmod(step, self._per_epoch)
         batch, weights = self._batch_at(epoch, index)
         seed = self.settings.seed * 1_000_003 + step
-        shuffled = self.shuffler(batch, torch.Generator().manual_seed(seed))
+        whole = self.shuffler(batch, torch.Generator().manual_seed(seed))
+        shuffled, own, weights = self._own(whole, batch, weights)
         self.model.train()
         if self.model.shape.dropout:
             # Dropout asks the global generator; a run that is taken up again must drop the same.
-            torch.manual_seed(seed)
+            torch.manual_seed(seed * self.team.size + self.team.rank)
         losses = place_losses(
             self.model,
             shuffled,
-            batch,
+            own,
             dtype=self.dtype,
             row_weights=weights,
             context=self.context,
         )
         total = torch.stack(losses)
         (total @ self.weights / len(batch)).backward()  # type: ignore[no-untyped-call]
+        add_gradients(self.team, self.model.parameters())
         # Ctrl-C in here leaves weights of which some are a step ahead: no state to go on from.
         self._is_whole = False
         self._optimizers.step(self._schedule.factor(step, share))
@@ -157,7 +167,17 @@ class Trainer:
         self._position.step = step + 1
         self._is_whole = True
         if step % 20 == 0:
-            self._tell(float(total.detach().sum()) / len(batch), share)
+            self._tell(float(self.team.add(total.detach().sum())) / len(batch), share)
+
+    def _own(
+        self, whole: Sequences, codes: Tensor, weights: Tensor | None
+    ) -> tuple[Sequences, Tensor, Tensor | None]:
+        """The process's own rows of a batch that all of them drew and shuffled alike."""
+        if self.team.size == 1:
+            return whole, codes, weights
+        rows = slice(self.team.rank, None, self.team.size)
+        part = Sequences(whole.tokens[rows], whole.places[rows], whole.position_of[:, rows])
+        return part, codes[rows], None if weights is None else weights[rows]
 
     def _batch_at(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None]:
         if index == 0 or not hasattr(self, "_order"):
@@ -187,17 +207,14 @@ class Trainer:
         generator = torch.Generator().manual_seed(self.settings.seed + 1)
         self.model.eval()
         with self._average.applied():
-            total = 0.0
+            total = torch.zeros(1, dtype=torch.float64)
             for batch in torch.split(self._held_out, self._batch):
+                shuffled, own, _ = self._own(self.shuffler(batch, generator), batch, None)
                 losses = place_losses(
-                    self.model,
-                    self.shuffler(batch, generator),
-                    batch,
-                    dtype=self.dtype,
-                    context=self.context,
+                    self.model, shuffled, own, dtype=self.dtype, context=self.context
                 )
                 total += float(torch.stack(losses).sum())
-        loss = total / len(self._held_out)
+        loss = float(self.team.add(total)) / len(self._held_out)
         _refuse_unless_finite(loss)
         self._position.history.append(
             {
@@ -214,7 +231,7 @@ class Trainer:
             self._position.stale_checks += 1
 
     def _save(self) -> None:
-        if self.folder is None:
+        if self.folder is None or self.team.rank:
             return
         self._position.seconds = self._schedule.elapsed()
         tensors = {f"optimizer.{k}": v for k, v in self._optimizers.tensors().items()}
@@ -228,6 +245,12 @@ class Trainer:
 
     def _resume(self) -> None:
         found = load_checkpoint(self.folder, self.fingerprint) if self.folder else None
+        step = 0 if found is None else found[0].step
+        if self.team.largest(step) != -self.team.largest(-step):
+            raise TrainingError(
+                "The processes do not see one checkpoint.",
+                hint="Put the run in a folder that all machines share, or delete its checkpoint.",
+            )
         if found is None:
             return
         self._position, tensors = found

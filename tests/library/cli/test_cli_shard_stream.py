@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
+import json
 from pathlib import Path
 
 import pyarrow.parquet as pq
 import pytest
 from typer.testing import CliRunner
 
-from llmsynth import Synthesizer, demo_tables
+from llmsynth import Synthesizer, demo_tables, infer_schema
 from llmsynth.cli import app
 from llmsynth.cli.shard_stream import is_folder, row_count
 from llmsynth.errors import SettingsError
@@ -46,3 +47,22 @@ def test_the_command_writes_a_folder_and_goes_on_with_it(tmp_path: Path) -> None
     refused = CliRunner().invoke(app, [*options[:-4], "--out", "x.csv", "--on", "ray"])
     assert refused.exit_code == 2
     assert "is a file; on Ray many workers write" in refused.stderr
+
+
+def test_a_folder_of_parquet_is_fitted_on_an_even_sample(tmp_path: Path) -> None:
+    table = demo_tables.load("adult").slice(0, 900).select(["age", "sex"])
+    (tmp_path / "table").mkdir()
+    for index in range(3):
+        path = tmp_path / "table" / f"{index}.parquet"
+        pq.write_table(table.slice(index * 300, 300), path)
+    said = CliRunner().invoke(app, ["schema", str(tmp_path / "table")])
+    assert said.stdout == infer_schema(table).to_json()
+    options = ["fit", str(tmp_path / "table"), "--out", str(tmp_path / "bundle")]
+    options += ["--fit-rows", "200", "--max-epochs", "1"]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0, result.output
+    assert "Drew 200 of 900 rows of 2 columns from 3 files" in result.stdout
+    record = json.loads((tmp_path / "bundle" / "provenance.json").read_text())
+    assert (record["data"]["rows"], record["sampled_from"]["rows"]) == (200, 900)
+    refused = CliRunner().invoke(app, [*options[:4], "--fit-rows", "0"])
+    assert "--fit-rows must be at least 1" in refused.stderr

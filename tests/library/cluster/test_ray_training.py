@@ -1,0 +1,54 @@
+"""A fit whose processes Ray Train starts: the loss curve of one process."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+import ray
+from typer.testing import CliRunner
+
+from llmsynth import RaySettings, Synthesizer, demo_tables
+from llmsynth.cli import app
+from llmsynth.cluster.ray_training import RayLauncher
+from llmsynth.errors import TrainingError
+from llmsynth.tables import write_table
+
+SMALL = {"max_epochs": 3, "hidden_size": 16, "num_layers": 1, "batch_rows": 32, "seed": 1}
+
+
+@pytest.fixture(scope="module")
+def cluster() -> Iterator[None]:
+    ray.init(num_cpus=2, include_dashboard=False, log_to_driver=False)
+    yield
+    ray.shutdown()
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(600)
+def test_two_workers_of_ray_train_give_the_loss_curve_of_one_process(
+    cluster: None, tmp_path: Path
+) -> None:
+    table = demo_tables.load("adult").slice(0, 1500).select(["age", "sex", "education"])
+    alone = Synthesizer(**SMALL).fit(table).training_
+    write_table(table, tmp_path / "people.parquet")
+    options = ["fit", str(tmp_path / "people.parquet"), "--out", str(tmp_path / "bundle")]
+    options += ["--on", "ray", "--processes", "2", "--max-epochs", "3", "--seed", "1"]
+    result = CliRunner().invoke(app, options)
+    assert result.exit_code == 0, result.output
+    assert Synthesizer.load(tmp_path / "bundle").sample(20).table.num_rows == 20
+    launcher = RayLauncher(settings=RaySettings(workers=2))
+    made = Synthesizer(**SMALL)
+    made.text = type(made.text)(processes=2)
+    together = made.fit(table, launcher=launcher).training_
+    assert together.steps == alone.steps
+    held_out = [[check["held_out"] for check in r.history] for r in (alone, together)]
+    assert held_out[1] == pytest.approx(held_out[0], abs=5e-3)
+
+
+@pytest.mark.slow
+def test_an_error_of_a_worker_is_the_fits(cluster: None, tmp_path: Path) -> None:
+    (tmp_path / "compact_run.json").write_text("{}")
+    with pytest.raises(TrainingError, match="is no training run"):
+        RayLauncher()(tmp_path, 2, False, lambda step: None)
