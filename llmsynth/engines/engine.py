@@ -7,10 +7,13 @@ to a server needs none.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Protocol
+from weakref import WeakKeyDictionary
 
+from llmsynth.codec.shortest_endings import ShortestEndings
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.adapter import Adapter
 from llmsynth.engines.stop_reason import StopReason
@@ -75,7 +78,8 @@ class RowRequest:
     def __post_init__(self) -> None:
         """Raise SettingsError without rows or anything to start from.
 
-        ConditionError for a prefix that no row begins with; it names the row.
+        ConditionError for a prefix that no row begins with, or behind which something else than
+        `pattern` may follow; it names the row.
         """
         if not self.prefix_ids:
             raise SettingsError("Expected at least one prefix, as many as rows are wanted.")
@@ -90,9 +94,31 @@ class RowRequest:
                 continue
             seen.add(prefix)
             try:
-                self.automaton.walk(prefix)
+                state = self.automaton.walk(prefix)
             except ConditionError as error:
                 raise ConditionError(f"Prefix of row {row + 1}: {error.message}") from error
+            surprise = _surprise(self.automaton, state, self.pattern)
+            if surprise is not None:
+                raise ConditionError(
+                    f"Prefix of row {row + 1}: {surprise!r} may follow "
+                    f"{self.automaton.text(prefix)[-40:]!r}, which `pattern` does not describe.",
+                    hint="End prefixes at a cell's beginning, behind its name and separator.",
+                )
+
+
+_AGREED: WeakKeyDictionary[TokenAutomaton, dict[tuple[int, str], str | None]] = WeakKeyDictionary()
+
+
+def _surprise(automaton: TokenAutomaton, state: int, pattern: str) -> str | None:
+    """A text that may follow the state and does not match, where the shortest ones show one."""
+    known = _AGREED.setdefault(automaton, {})
+    if (state, pattern) not in known:
+        texts = ShortestEndings(automaton).of(state)
+        if automaton.strips_leading_space and state == automaton.start:
+            texts = [text.removeprefix(" ") for text in texts]
+        row_end = re.compile(pattern)
+        known[state, pattern] = next((t for t in texts if not row_end.fullmatch(t)), None)
+    return known[state, pattern]
 
 
 @dataclass(frozen=True, kw_only=True)

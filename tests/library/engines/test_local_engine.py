@@ -145,6 +145,22 @@ def test_time_is_bounded_over_all_batches(
     assert time.monotonic() - started < 60
 
 
+@pytest.mark.parametrize(
+    ("prefix", "follows"),
+    [("age=3", "'0; sex="), ("age=39; sex=M", "'ale;"), ("age=39", "'0; sex=")],
+)
+def test_a_prefix_that_ends_inside_a_cell_is_refused_by_row(
+    row_automaton: TokenAutomaton,
+    after_age: str,
+    bpe_tokenizer: PreTrainedTokenizerFast,
+    prefix: str,
+    follows: str,
+) -> None:
+    prefixes = [bpe_tokenizer.encode(text) for text in ("age=7; ", prefix)]
+    with pytest.raises(ConditionError, match=rf"Prefix of row 2: {follows}"):
+        wanted(row_automaton, after_age, prefixes=prefixes)
+
+
 def test_a_prefix_that_no_row_has_is_refused_before_anything_runs(
     row_automaton: TokenAutomaton, row_pattern: str, bpe_tokenizer: PreTrainedTokenizerFast
 ) -> None:
