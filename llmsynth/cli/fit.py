@@ -75,14 +75,6 @@ def fit_command(
     processes: Annotated[
         int, typer.Option(help="Processes that fine-tune together, by `accelerate launch`.")
     ] = 1,
-    with_base: Annotated[
-        bool, typer.Option("--with-base", help="Save a copy of the pretrained model, too.")
-    ] = False,
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TEXT", help="A cell text that means missing, such as '?'; may be given again."
-        ),
     on: Annotated[
         Place, typer.Option(help="Train on this machine, or on a Ray cluster by Ray Train.")
     ] = Place.here,
@@ -91,12 +83,27 @@ def fit_command(
     ray_address: Annotated[
         str | None, typer.Option(help="Ray cluster; RAY_ADDRESS, or one of this machine alone.")
     ] = None,
+    with_base: Annotated[
+        bool, typer.Option("--with-base", help="Save a copy of the pretrained model, too.")
+    ] = False,
+    missing: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TEXT", help="A cell text that means missing, such as '?'; may be given again."
+        ),
     ] = None,
     max_minutes: Annotated[
         float | None, typer.Option(help="Most minutes the fit may take.")
     ] = None,
     max_epochs: Annotated[
         float | None, typer.Option(help="Most passes over the table; chosen from its size.")
+    ] = None,
+    fit_rows: Annotated[
+        int | None,
+        typer.Option(
+            help="Learn so many rows, drawn evenly from Parquet files read in passes; 200,000 of a "
+            "folder when omitted."
+        ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed and table, same synthesizer.")] = 0,
     keep_rare: Annotated[
@@ -106,13 +113,6 @@ def fit_command(
         bool, typer.Option("--drop-text", help="Leave free-text columns out.")
     ] = False,
     epsilon: Annotated[
-    fit_rows: Annotated[
-        int | None,
-        typer.Option(
-            help="Learn so many rows, drawn evenly from Parquet files read in passes; 200,000 of a "
-            "folder when omitted."
-        ),
-    ] = None,
         float | None, typer.Option(help="Fit under differential privacy, spending at most this.")
     ] = None,
     delta: Annotated[
@@ -142,6 +142,11 @@ def fit_command(
 ) -> None:
     """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there."""
     typed = TableSchema.read(schema) if schema is not None else None
+    launcher = None
+    if on is Place.ray:
+        if epsilon is not None:
+            raise SettingsError("A private fit runs in one process; --on ray is not for it.")
+        launcher = ray_launcher(ray_address, processes, cpus_per_worker, gpus_per_worker)
     if group_by is None and (order_by is not None or static):
         raise SettingsError("--order-by and --static need --group-by.")
     if group_by is not None:
@@ -155,11 +160,6 @@ def fit_command(
     if group_by is not None:
         options = GroupOptions(
             group_by=group_by,
-    launcher = None
-    if on is Place.ray:
-        if epsilon is not None:
-            raise SettingsError("A private fit runs in one process; --on ray is not for it.")
-        launcher = ray_launcher(ray_address, processes, cpus_per_worker, gpus_per_worker)
             order_by=order_by,
             static=static or None,
             schema=typed,

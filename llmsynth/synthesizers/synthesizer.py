@@ -30,8 +30,8 @@ from llmsynth.synthesizers.preparation import Prepared, prepare
 from llmsynth.synthesizers.provenance import provenance
 from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.tables.reading import read_table
-from llmsynth.training.loop import TrainingReport
 from llmsynth.training.launching import Launcher
+from llmsynth.training.loop import TrainingReport
 
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
@@ -125,6 +125,8 @@ class Synthesizer:
         checkpoint_dir: str | Path | None = None,
         progress: Progress = silent,
         entities: npt.NDArray[np.int64] | None = None,
+        launcher: Launcher | None = None,
+        sampled_from: Mapping[str, object] | None = None,
     ) -> Self:
         """Learn a table: a path, DataFrame, Arrow table or Dataset.
 
@@ -132,10 +134,10 @@ class Synthesizer:
         fit of the same table and settings goes on from there.
 
         Args:
-        launcher: Launcher | None = None,
-        sampled_from: Mapping[str, object] | None = None,
             entities: int64 (rows,), whose row each is: what fewer than five of them hold is not
                 learned. Without it each row counts.
+            launcher: what starts the training's processes, such as `cluster.RayLauncher`.
+            sampled_from: what the record is to say of a larger table that `table` is a sample of.
 
         Raises:
             SettingsError: a size or budget that is not above 0.
@@ -143,8 +145,6 @@ class Synthesizer:
             TrainingError: the training diverged.
             PrivacyError: the privacy that was asked for cannot be claimed.
         """
-            launcher: what starts the training's processes, such as `cluster.RayLauncher`.
-            sampled_from: what the record is to say of a larger table that `table` is a sample of.
         started = time.perf_counter()
         overrides = Overrides(
             hidden_size=self.hidden_size,
@@ -178,6 +178,8 @@ class Synthesizer:
             max_epochs=self.max_epochs,
             folder=folder,
             progress=progress,
+            processes=self.text.processes,
+            launcher=launcher,
         )
         self.learner_, self.training_ = self._learn(prepared, plan, overrides, started)
         self.fit_seconds_ = time.perf_counter() - started
@@ -196,8 +198,6 @@ class Synthesizer:
         from llmsynth.synthesizers.text_fitting import fit_text
 
         has_texts = any(isinstance(c, TextColumn) for c in prepared.language.schema.columns)
-            processes=self.text.processes,
-            launcher=launcher,
         compact = None
         if self.text.path == "joint" and has_texts and len(prepared.language.place_sizes):
             minutes = plan.max_minutes and plan.max_minutes * _COMPACT_SHARE

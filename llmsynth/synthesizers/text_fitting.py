@@ -24,8 +24,8 @@ from llmsynth.synthesizers.learner import FitPlan
 from llmsynth.synthesizers.preparation import Prepared
 from llmsynth.synthesizers.text_learner import TextLearner
 from llmsynth.synthesizers.text_settings import TextSettings
-from llmsynth.training.launching import launch, run_place
 from llmsynth.synthesizers.tuned_model import BaseModel, TunedModel
+from llmsynth.training.launching import launch, run_place
 from llmsynth.training.loop import TrainingReport
 from llmsynth.training.lora import learned_weights
 from llmsynth.training.row_orders import RowOrders
