@@ -73,7 +73,7 @@ def fit_command(
     ] = 15,
     rank: Annotated[int, typer.Option(help="Width of the LoRA adapter's matrices.")] = 16,
     processes: Annotated[
-        int, typer.Option(help="Processes that fine-tune together, by `accelerate launch`.")
+        int, typer.Option(help="Processes that train together, by `accelerate launch` or on Ray.")
     ] = 1,
     on: Annotated[
         Place, typer.Option(help="Train on this machine, or on a Ray cluster by Ray Train.")
