@@ -1,7 +1,8 @@
 """Which private fits were started in a folder: each of them spent, whatever became of it.
 
-A fit that is started again after a crash reads the table again and spends again. This file makes
-the next ledger say so. It holds nothing of any table.
+A fit that is started anew after a crash reads the table again and spends again. This file makes the
+next ledger say so; a fit that goes on from its checkpoint is no new one. It holds nothing of any
+table.
 """
 
 from __future__ import annotations
@@ -28,6 +29,28 @@ def begin(folder: Path, settings: PrivacySettings, delta: float) -> list[dict[st
     own = {"started": now, "epsilon": settings.epsilon, "delta": delta, "finished": False}
     _write(folder, [*attempts, own])
     return attempts
+
+
+def times_taken_up(folder: Path) -> int:
+    """How often the fit that was started last has gone on from its checkpoint."""
+    attempts = read(folder)
+    return int(str(attempts[-1].get("taken_up", 0))) if attempts else 0
+
+
+def take_up(folder: Path) -> list[dict[str, object]]:
+    """Note that the fit that was started last goes on; the ones before it come back.
+
+    What it had released stays as it was, and what it spends is still what it began with.
+
+    Raises:
+        PrivacyError: the journal cannot be read, or holds no unfinished fit.
+    """
+    attempts = read(folder)
+    if not attempts or attempts[-1]["finished"]:
+        raise PrivacyError(f"The journal in {folder} holds no unfinished fit to go on with.")
+    attempts[-1]["taken_up"] = times_taken_up(folder) + 1
+    _write(folder, attempts)
+    return attempts[:-1]
 
 
 def finish(folder: Path) -> None:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import datetime as dt
+import hashlib
+import json
 import time
-from dataclasses import replace
+from dataclasses import asdict, replace
 from importlib.metadata import version
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -15,17 +17,19 @@ from llmsynth.errors import SettingsError
 from llmsynth.privacy import journal
 from llmsynth.privacy.ledger import KEY
 from llmsynth.privacy.noise_source import NoiseSource
-from llmsynth.privacy.settings import default_delta
+from llmsynth.privacy.settings import PrivacySettings, default_delta
 from llmsynth.progress import Progress
 from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.learning import own_torch_state
 from llmsynth.synthesizers.preparation import usual_order
+from llmsynth.synthesizers.private_checkpoint import PrivateCheckpoint
 from llmsynth.synthesizers.private_learning import PrivateFit, TextTraining, learn_privately
 from llmsynth.synthesizers.private_sizes import PrivateSizes
 
 if TYPE_CHECKING:
     from llmsynth.synthesizers.synthesizer import Synthesizer
 
+_NEXT_STREAM = 2**40
 _PACKAGES = ("llmsynth", "torch", "transformers", "pyarrow", "numpy", "dp-accounting", "opacus")
 
 
@@ -45,7 +49,10 @@ def fit_privately(
     assert settings is not None
     _refuse_unbounded(synthesizer)
     texts = None
-    source = NoiseSource(settings.insecure_seed)
+    checkpoint = _checkpoint(synthesizer, folder)
+    goes_on = checkpoint is not None and checkpoint.can_go_on
+    times = journal.times_taken_up(folder) + 1 if folder is not None and goes_on else 0
+    source = NoiseSource(_seed(settings, times))
     if synthesizer.model != "compact":
         # Reaches transformers and peft, which take seconds to load.
         from llmsynth.synthesizers.private_text import PrivateTexts, refuse_all_but_joint
@@ -63,7 +70,7 @@ def fit_privately(
     earlier = []
     if folder is not None:
         delta = settings.delta or default_delta(table.num_rows)
-        earlier = journal.begin(folder, settings, delta)
+        earlier = journal.take_up(folder) if goes_on else journal.begin(folder, settings, delta)
     with own_torch_state():
         fit = learn_privately(
             table,
@@ -76,6 +83,7 @@ def fit_privately(
             seed=synthesizer.seed,
             sizes=lambda sizes: _overridden(synthesizer, sizes),
             earlier_attempts=earlier,
+            checkpoint=checkpoint,
             progress=progress,
         )
     compact = CompactLearner(
@@ -88,8 +96,36 @@ def fit_privately(
     synthesizer.training_ = fit.report
     synthesizer.fit_seconds_ = time.perf_counter() - started
     synthesizer.provenance_ = _provenance(synthesizer, fit)
+    # In this order: a fit that is cut off in between counts as one that never finished.
+    if checkpoint is not None:
+        checkpoint.remove()
     if folder is not None:
         journal.finish(folder)
+
+
+def _checkpoint(synthesizer: Synthesizer, folder: Path | None) -> PrivateCheckpoint | None:
+    """Where the fit can be taken up again; none for texts, whose training starts anew."""
+    if folder is None or synthesizer.model != "compact":
+        return None
+    settings, schema = synthesizer.privacy, synthesizer.schema
+    assert settings is not None
+    facts = {
+        "version": version("llmsynth"),
+        "privacy": asdict(settings),
+        "schema": None if schema is None else schema.to_json(),
+        "target": synthesizer.target,
+        "drop_text": synthesizer.drop_text,
+        "seed": synthesizer.seed,
+        "sizes": [synthesizer.hidden_size, synthesizer.num_layers, synthesizer.batch_rows],
+    }
+    text = json.dumps(facts, sort_keys=True)
+    return PrivateCheckpoint(folder, hashlib.sha256(text.encode()).hexdigest())
+
+
+def _seed(settings: PrivacySettings, times_taken_up: int) -> int | None:
+    """A seed of another stream each time a fit goes on: no noise may be used twice."""
+    seed = settings.insecure_seed
+    return None if seed is None else seed + times_taken_up * _NEXT_STREAM
 
 
 def _refuse_unbounded(synthesizer: Synthesizer) -> None:

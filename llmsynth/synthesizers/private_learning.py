@@ -6,7 +6,6 @@ import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
 
-import numpy as np
 import pyarrow as pa
 import torch
 
@@ -14,7 +13,6 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.models.compact import CompactModel, CompactShape
 from llmsynth.models.curves import CurvedModel
 from llmsynth.models.precision import fastest_dtype
-from llmsynth.privacy.drawn_rows import draw_rows
 from llmsynth.privacy.ledger import Ledger, allot
 from llmsynth.privacy.metadata import is_declared
 from llmsynth.privacy.noise_source import NoiseSource
@@ -23,6 +21,7 @@ from llmsynth.progress import Progress, silent
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.curve_choice import curves, log_marginals
 from llmsynth.synthesizers.preparation import usual_order
+from llmsynth.synthesizers.private_checkpoint import PrivateCheckpoint
 from llmsynth.synthesizers.private_sizes import (
     PrivateSizes,
     TextSizes,
@@ -33,7 +32,11 @@ from llmsynth.synthesizers.private_sizes import (
 from llmsynth.synthesizers.private_statistics import PrivateStatistics, gather, units_of
 from llmsynth.training.loop import Trainer, TrainingReport
 from llmsynth.training.private_gradients import CompactUnitGradients
-from llmsynth.training.private_loop import PrivateTrainer, PrivateTrainingSettings
+from llmsynth.training.private_loop import (
+    PrivateTrainer,
+    PrivateTrainingSettings,
+    StepPosition,
+)
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
@@ -46,7 +49,6 @@ PUBLIC_OF_TEXTS = (
 )
 _NONE_GIVEN_SHARE = 0.5
 _TARGET_WEIGHT = 2.0
-_FEWEST_DRAWN, _MOST_DRAWN = 4_000, 30_000
 _FORMAT_EPOCHS = 4.0
 
 
@@ -85,6 +87,7 @@ def learn_privately(
     seed: int = 0,
     sizes: Callable[[PrivateSizes], PrivateSizes] | None = None,
     earlier_attempts: Sequence[Mapping[str, object]] = (),
+    checkpoint: PrivateCheckpoint | None = None,
     source: NoiseSource | None = None,
     progress: Progress = silent,
 ) -> PrivateFit:
@@ -93,6 +96,7 @@ def learn_privately(
     Args:
         texts: what learns the free texts; without it they are refused, or left out.
         source: of all noise; the settings' own when omitted.
+        checkpoint: where a fit that was cut off goes on from, without releasing anything again.
         sizes: changes the sizes chosen from the noisy number of units; must not look at data.
 
     Raises:
@@ -104,7 +108,8 @@ def learn_privately(
     units = units_of(table, settings, source)
     delta = settings.delta or default_delta(units.count)
     allotment = allot(settings, delta, metadata_share=_metadata_share(schema))
-    statistics = gather(
+    saved = None if checkpoint is None else checkpoint.load(table, units)
+    statistics = saved or gather(
         table,
         schema,
         units,
@@ -114,7 +119,10 @@ def learn_privately(
         target=target,
         drop_text=drop_text,
         keep_text=texts is not None,
+        seed=seed,
     )
+    if checkpoint is not None and saved is None:
+        checkpoint.save_release(statistics)
     chosen = private_sizes(statistics.num_units)
     if sizes is not None:
         chosen = sizes(chosen)
@@ -130,9 +138,19 @@ def learn_privately(
     ledger = replace(ledger, earlier_attempts=tuple(earlier_attempts))
     # Refuses before a row is trained on, not after.
     ledger.spent()
-    model = _format_stage(statistics, target, chosen, settings, seed)
+    position = None if checkpoint is None else checkpoint.load_step()
+    is_taught = settings.format_stage and position is None
+    model = _format_stage(statistics, target, chosen, seed, is_taught=is_taught)
     steps = _private_steps(
-        model, statistics, plan, target=target, seed=seed, source=source, progress=progress
+        model,
+        statistics,
+        plan,
+        target=target,
+        seed=seed,
+        source=source,
+        progress=progress,
+        checkpoint=checkpoint,
+        position=position,
     )
     done = {"training": steps}
     if texts is not None and plan.text is not None:
@@ -193,6 +211,8 @@ def _private_steps(
     seed: int,
     source: NoiseSource,
     progress: Progress,
+    checkpoint: PrivateCheckpoint | None,
+    position: StepPosition | None,
 ) -> int:
     """Train the model on the rows themselves; returns the steps taken."""
     gradients = CompactUnitGradients(
@@ -201,7 +221,7 @@ def _private_steps(
         _place_weights(statistics.language, target),
         seed=seed,
     )
-    return PrivateTrainer(
+    trainer = PrivateTrainer(
         gradients,
         torch.from_numpy(statistics.codes).long(),
         statistics.units,
@@ -209,7 +229,11 @@ def _private_steps(
         settings=plan.compact,
         source=source,
         progress=progress,
-    ).run()
+        keeper=checkpoint,
+    )
+    if checkpoint is not None:
+        trainer.restore(position, checkpoint.next_step())
+    return trainer.run()
 
 
 def _with_steps(ledger: Ledger, done: Mapping[str, int]) -> Ledger:
@@ -226,13 +250,12 @@ def _format_stage(
     statistics: PrivateStatistics,
     target: str | None,
     sizes: PrivateSizes,
-    settings: PrivacySettings,
     seed: int,
+    *,
+    is_taught: bool,
 ) -> CurvedModel:
-    """A model that has learned rows drawn from the released counts."""
-    rows = int(np.clip(2 * statistics.released.num_rows, _FEWEST_DRAWN, _MOST_DRAWN))
-    drawn = draw_rows(statistics.marginals, statistics.pairs, rows, np.random.default_rng(seed))
-    codes = torch.from_numpy(drawn).long()
+    """A model that has learned rows drawn from the released counts, or is about to be restored."""
+    codes = torch.from_numpy(statistics.drawn).long()
     language = statistics.language
     place_sizes = tuple(int(size) for size in language.place_sizes)
     shape = CompactShape(
@@ -244,7 +267,7 @@ def _format_stage(
     )
     torch.manual_seed(seed)
     model = CurvedModel(shape, *curves(language, codes))
-    if not settings.format_stage:
+    if not is_taught:
         return model
     model.start_at_marginals(log_marginals(codes, place_sizes))
     Trainer(

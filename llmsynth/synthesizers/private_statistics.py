@@ -14,6 +14,7 @@ from llmsynth.errors import SchemaError, TableError
 from llmsynth.generation.constraints import with_combinations
 from llmsynth.privacy.accounting import Mechanism
 from llmsynth.privacy.column_kinds import blank_schema
+from llmsynth.privacy.drawn_rows import draw_rows
 from llmsynth.privacy.ledger import Allotment
 from llmsynth.privacy.metadata import MetadataBudget, ReleasedSchema, release_schema
 from llmsynth.privacy.noise_source import NoiseSource
@@ -43,6 +44,7 @@ ALONE_SHARE, BESIDE_SHARE = 0.1, 0.25
 """Shares of the counts' budget for tokens alone, and beside the target."""
 _SCORES_SHARE, _PAIRS_SHARE = 0.05, 0.6
 """Shares for telling which pairs of columns belong together, and for counting those."""
+_FEWEST_DRAWN, _MOST_DRAWN = 4_000, 30_000
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -51,7 +53,7 @@ class PrivateStatistics:
 
     codes: int32 (rows of units, places), private; everything else is free of single units.
     flat: places of low digits, which are drawn evenly instead of learned.
-    pairs: what the chosen pairs of columns hold beside the target.
+    drawn: int32 (rows, places), rows that keep to the noisy counts.
     """
 
     language: RowLanguage
@@ -59,8 +61,7 @@ class PrivateStatistics:
     units: Units
     flat: frozenset[int]
     released: ReleasedSchema
-    marginals: TokenMarginals
-    pairs: PairTables
+    drawn: Tokens
     parts: dict[str, Mechanism]
     public: tuple[str, ...]
 
@@ -99,11 +100,13 @@ def gather(
     target: str | None,
     drop_text: bool,
     keep_text: bool = False,
+    seed: int = 0,
 ) -> PrivateStatistics:
     """Release schema and token counts, and encode the rows.
 
     Args:
         keep_text: whether free texts stay in the schema, for another model to learn.
+        seed: of the rows that are drawn from the counts.
 
     Raises:
         SchemaError: free text in the schema, combinations that only the data hold, an unknown
@@ -143,6 +146,7 @@ def gather(
     budget_of = _Counts(allotment.counts_noise, units.most_rows, source)
     parts = dict(released.mechanisms)
     marginals, pairs = _counted(codes, language, released, budget_of, target, parts)
+    num_drawn = int(np.clip(2 * released.num_rows, _FEWEST_DRAWN, _MOST_DRAWN))
     flat = frozenset(place for place, shares in enumerate(marginals.shares) if shares is None)
     codes[:, sorted(flat)] = SKIPPED
     return PrivateStatistics(
@@ -151,11 +155,20 @@ def gather(
         units=units,
         flat=flat,
         released=released,
-        marginals=marginals,
-        pairs=pairs,
+        drawn=draw_rows(marginals, pairs, num_drawn, np.random.default_rng(seed)),
         parts=parts,
         public=_public(released, kinds_declared=typed),
     )
+
+
+def encoded_anew(
+    table: pa.Table, language: RowLanguage, units: Units, flat: frozenset[int]
+) -> Tokens:
+    """The rows of `units` in a language that was released before; int32 (rows, places)."""
+    rows = table.select(list(language.schema.names)).take(pa.array(units.rows))
+    codes = encode_leniently(rows, language, np.arange(rows.num_rows))
+    codes[:, sorted(flat)] = SKIPPED
+    return codes
 
 
 @dataclass(frozen=True)

@@ -6,8 +6,9 @@ looks at an unnoised loss: no held-out rows, no early stop, no schedule that dep
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
+from typing import Protocol
 
 import numpy as np
 import torch
@@ -18,6 +19,8 @@ from llmsynth.privacy.noise_source import NoiseSource
 from llmsynth.privacy.unit_sampler import Indices, PoissonSampler, Units
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.training.private_gradients import UnitGradients
+
+_ADAM = ("step", "exp_avg", "exp_avg_sq")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -46,11 +49,34 @@ class PrivateTrainingSettings:
             raise SettingsError("noise_multiplier must not be negative, averaging 0 to below 1.")
 
 
+@dataclass(frozen=True, kw_only=True)
+class StepPosition:
+    """Where a private run stands.
+
+    steps: taken so far.
+    tensors: weights, their average and the optimizer's state, by name.
+    """
+
+    steps: int
+    tensors: Mapping[str, Tensor]
+
+
+class StepKeeper(Protocol):
+    """Keeps a run so that it can go on where it was cut off."""
+
+    def begin_step(self, step: int) -> None:
+        """Note that a step begins, before it sees data."""
+
+    def save_step(self, position: StepPosition) -> None:
+        """Note where the run stands after a step."""
+
+
 class PrivateTrainer:
     """One private training run over the rows of `units`.
 
     Args:
         codes: int64 (rows of units, places), in the order of `Units.rows`.
+        keeper: told of every step.
     """
 
     def __init__(
@@ -63,7 +89,9 @@ class PrivateTrainer:
         settings: PrivateTrainingSettings,
         source: NoiseSource,
         progress: Progress = silent,
+        keeper: StepKeeper | None = None,
     ) -> None:
+        self._keeper = keeper
         self._gradients, self._codes, self._units = gradients, codes, units
         self._settings, self._source, self._progress = settings, source, progress
         self._sampler = PoissonSampler(units, sampling_rate, source)
@@ -82,8 +110,12 @@ class PrivateTrainer:
             TrainingError: weights that are no numbers.
         """
         try:
-            for step in range(self._settings.steps):
+            for step in range(self.steps_done, self._settings.steps):
+                if self._keeper is not None:
+                    self._keeper.begin_step(step)
                 self._one_step(step)
+                if self._keeper is not None:
+                    self._keeper.save_step(self.position())
                 self._progress(
                     Step(stage="train", done=step + 1, total=self._settings.steps, loss=None)
                 )
@@ -93,6 +125,32 @@ class PrivateTrainer:
             for weight, kept in zip(self._parameters, self._average, strict=True):
                 weight.copy_(kept)
         return self.steps_done
+
+    def position(self) -> StepPosition:
+        """Where the run stands."""
+        tensors: dict[str, Tensor] = {}
+        for index, (weight, kept) in enumerate(zip(self._parameters, self._average, strict=True)):
+            tensors |= {f"weight.{index}": weight.detach(), f"average.{index}": kept}
+            state = self._optimizer.state[weight]
+            tensors |= {f"{name}.{index}": state[name] for name in _ADAM}
+        return StepPosition(steps=self.steps_done, tensors=tensors)
+
+    def restore(self, position: StepPosition | None, next_step: int) -> None:
+        """Go on from a position, None for the start, with `next_step`.
+
+        A step that had begun when the run was cut off may have seen data: whoever leaves it out
+        keeps the steps that did within those that are accounted.
+        """
+        self.steps_done = min(next_step, self._settings.steps)
+        if position is None:
+            return
+        with torch.no_grad():
+            for index, weight in enumerate(self._parameters):
+                weight.copy_(position.tensors[f"weight.{index}"])
+                self._average[index].copy_(position.tensors[f"average.{index}"])
+                self._optimizer.state[weight] = {
+                    name: position.tensors[f"{name}.{index}"].clone() for name in _ADAM
+                }
 
     def _one_step(self, step: int) -> None:
         sums = self._noisy_sums()

@@ -10,10 +10,11 @@ from llmsynth.errors import PrivacyError, SchemaError, SettingsError
 from llmsynth.privacy import accounting
 from llmsynth.privacy.accounting import Mechanism, claimed_epsilon
 from llmsynth.privacy.ledger import KEY
+from llmsynth.privacy.unit_sampler import PoissonSampler
 from llmsynth.schema.columns import CategoryColumn, NumberColumn
 from llmsynth.schema.constraints import FixedCombinations
 from llmsynth.schema.table_schema import TableSchema
-from llmsynth.synthesizers import private_learning
+from llmsynth.synthesizers import private_learning, private_statistics
 
 LOW, HIGH = 103.173, 98_765.413
 
@@ -27,8 +28,8 @@ def few_steps():
     with pytest.MonkeyPatch.context() as patched:
         patched.setattr(private_learning, "private_sizes", lambda num_units: sizes)
         patched.setattr(private_learning, "_FORMAT_EPOCHS", 0.2)
-        patched.setattr(private_learning, "_MOST_DRAWN", 500)
-        patched.setattr(private_learning, "_FEWEST_DRAWN", 500)
+        patched.setattr(private_statistics, "_MOST_DRAWN", 500)
+        patched.setattr(private_statistics, "_FEWEST_DRAWN", 500)
         yield
 
 
@@ -121,16 +122,75 @@ def test_accountants_that_disagree_stop_the_fit_before_it_trains(table, monkeypa
         fitted(table)
 
 
+class PowerCutError(Exception):
+    """What the tests cut a fit off with."""
+
+
+def cut_off(table, folder, monkeypatch, *, at_step=None, **changes):
+    """A fit that dies while it releases, or in the middle of a step."""
+
+    def dies(*arguments, **named):
+        raise PowerCutError
+
+    def steps(self, step):
+        return dies() if step == at_step else whole(self, step)
+
+    whole = private_learning.PrivateTrainer._one_step
+    with monkeypatch.context() as broken:
+        if at_step is None:
+            broken.setattr(private_learning, "gather", dies)
+        else:
+            broken.setattr(private_learning.PrivateTrainer, "_one_step", steps)
+        with pytest.raises(PowerCutError):
+            fitted(table, folder, **changes)
+
+
 def test_fits_and_crashes_in_the_same_folder_are_told_by_the_next_ledger(
     table, tmp_path, monkeypatch
 ):
-    with monkeypatch.context() as broken:
-        broken.setattr(private_learning.PrivateTrainer, "run", lambda self: 1 / 0)
-        with pytest.raises(ZeroDivisionError):
-            fitted(table, tmp_path)
+    cut_off(table, tmp_path, monkeypatch)
     (attempt,) = fitted(table, tmp_path).provenance_[KEY]["earlier_attempts_in_this_folder"]
     assert attempt["epsilon"] == 4.0
     assert attempt["finished"] is False
+
+
+@pytest.mark.parametrize("cuts", [(0,), (2,), (1, 2)])
+def test_a_fit_that_was_cut_off_goes_on_and_spends_once(table, tmp_path, monkeypatch, cuts):
+    for at_step in cuts:
+        cut_off(table, tmp_path, monkeypatch, at_step=at_step)
+    sampled = []
+    with monkeypatch.context() as watched:
+        watched.setattr(private_learning, "gather", None)
+        sample = PoissonSampler.sample
+        watched.setattr(PoissonSampler, "sample", lambda s: sampled.append(1) or sample(s))
+        synthesizer = fitted(table, tmp_path)
+    # Four steps are accounted; the one in which a run was cut off may have seen data, and counts.
+    assert len(sampled) == 4 - 1 - cuts[-1]
+    ledger = synthesizer.provenance_[KEY]
+    assert ledger["earlier_attempts_in_this_folder"] == []
+    assert ledger["parts"][-1]["repetitions"] == 4
+    assert ledger["spent"]["epsilon"] <= 4.0
+    assert [p.name for p in tmp_path.iterdir()] == ["privacy_journal.json"]
+    (again,) = fitted(table, tmp_path).provenance_[KEY]["earlier_attempts_in_this_folder"]
+    assert (again["finished"], again["taken_up"]) == (True, len(cuts))
+
+
+def test_other_settings_do_not_go_on_from_a_checkpoint(table, tmp_path, monkeypatch):
+    cut_off(table, tmp_path, monkeypatch, at_step=2)
+    ledger = fitted(table, tmp_path, epsilon=2.0).provenance_[KEY]
+    (attempt,) = ledger["earlier_attempts_in_this_folder"]
+    assert (attempt["epsilon"], attempt["finished"]) == (4.0, False)
+
+
+def test_a_checkpoint_holds_no_secret_and_a_broken_one_stops_the_fit(table, tmp_path, monkeypatch):
+    cut_off(table, tmp_path, monkeypatch, at_step=2)
+    files = [path for path in tmp_path.iterdir() if path.suffix == ".safetensors"]
+    assert len(files) == 2
+    for path in files:
+        assert b"secret" not in path.read_bytes()
+    files[0].write_bytes(b"not a checkpoint")
+    with pytest.raises(PrivacyError, match="cannot be read"):
+        fitted(table, tmp_path)
 
 
 def test_an_entity_is_one_unit_and_its_column_is_not_learned(table):

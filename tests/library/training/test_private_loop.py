@@ -1,3 +1,5 @@
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
@@ -35,7 +37,7 @@ def settings(**changes) -> PrivateTrainingSettings:
     return PrivateTrainingSettings(**{**given, **changes})
 
 
-def trainer(model: OneWeight, units: Units, **changes) -> PrivateTrainer:
+def trainer(model: OneWeight, units: Units, *, keeper=None, **changes) -> PrivateTrainer:
     codes = torch.arange(len(units.rows))[:, None]
     return PrivateTrainer(
         model,
@@ -44,6 +46,7 @@ def trainer(model: OneWeight, units: Units, **changes) -> PrivateTrainer:
         sampling_rate=0.5,
         settings=settings(**changes),
         source=NoiseSource(insecure_seed=2),
+        keeper=keeper,
     )
 
 
@@ -109,3 +112,36 @@ def test_settings_out_of_range_are_refused(wrong):
 def test_the_sampling_rate_is_expected_units_over_units_and_at_most_one_half():
     assert sampling_rate(100, 1000) == 0.1
     assert sampling_rate(900, 1000) == 0.5
+
+
+class Kept:
+    """Keeps positions in memory, as they were."""
+
+    def __init__(self):
+        self.begun, self.positions = [], []
+
+    def begin_step(self, step):
+        self.begun.append(step)
+
+    def save_step(self, position):
+        copies = {name: tensor.clone() for name, tensor in position.tensors.items()}
+        self.positions.append(replace(position, tensors=copies))
+
+
+def test_a_run_goes_on_with_the_weights_it_had_and_leaves_out_the_step_in_doubt():
+    kept = Kept()
+    whole = OneWeight()
+    trainer(whole, every_row(20), keeper=kept, steps=6).run()
+    assert kept.begun == list(range(6))
+    assert [position.steps for position in kept.positions] == list(range(1, 7))
+    later = OneWeight()
+    run = trainer(later, every_row(20), steps=6)
+    run.restore(kept.positions[2], next_step=4)
+    torch.testing.assert_close(later.weight, kept.positions[2].tensors["weight.0"])
+    assert run.run() == 6
+    # Steps five and six; each is read in parts of four rows.
+    rows = sum(len(codes) for codes, _ in later.calls)
+    assert 0 < rows <= 2 * 20
+    restored = trainer(OneWeight(), every_row(20), steps=6)
+    restored.restore(None, next_step=6)
+    assert restored.run() == 6
