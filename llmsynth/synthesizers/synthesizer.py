@@ -183,7 +183,7 @@ class Synthesizer:
         )
         self.learner_, self.training_ = self._learn(prepared, plan, overrides, started)
         self.fit_seconds_ = time.perf_counter() - started
-        self.provenance_ = {**provenance(self, prepared), "personal_data": learnable.record}
+        self.provenance_ = provenance(self, prepared)
         if sampled_from:
             self.provenance_["sampled_from"] = dict(sampled_from)
         return self
