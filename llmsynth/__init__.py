@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from llmsynth.uses.augmentation import augment
     from llmsynth.uses.imputation import impute
     from llmsynth.uses.rebalancing import rebalance
+    from llmsynth.uses.replacement import replace
 
 __version__ = "0.1.0"
 
@@ -38,8 +39,10 @@ __all__ = [
     "demo_tables",
     "impute",
     "infer_schema",
+    "pseudonymize",
     "read_table",
     "rebalance",
+    "replace",
     "sample_shards",
     "write_table",
 ]
@@ -57,8 +60,10 @@ _HOMES = {
     "augment": "llmsynth.uses.augmentation",
     "impute": "llmsynth.uses.imputation",
     "infer_schema": "llmsynth.schema",
+    "pseudonymize": "llmsynth.personal_data.replacement",
     "read_table": "llmsynth.tables",
     "rebalance": "llmsynth.uses.rebalancing",
+    "replace": "llmsynth.uses.replacement",
     "sample_shards": "llmsynth.cluster",
     "write_table": "llmsynth.tables",
 }

@@ -18,6 +18,7 @@ from llmsynth.cli.privacy import privacy_app
 from llmsynth.cli.prompt import prompt_command
 from llmsynth.cli.rebalance import rebalance_command
 from llmsynth.cli.related import fit_related_command, sample_related_command
+from llmsynth.cli.replace import pseudonymize_command, replace_command
 from llmsynth.cli.sample import sample_command
 from llmsynth.cli.schema import schema_app
 
@@ -55,6 +56,8 @@ app.command("prompt")(reported(prompt_command))
 app.command("rebalance")(reported(rebalance_command))
 app.command("impute")(reported(impute_command))
 app.command("augment")(reported(augment_command))
+app.command("replace")(reported(replace_command))
+app.command("pseudonymize")(reported(pseudonymize_command))
 app.command("demo")(reported(demo_command))
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(models_app, name="models")

@@ -34,6 +34,14 @@ _TAKEN_UP = 0.005
 """Share done at the first report from which a fit must have gone on from a checkpoint."""
 
 
+class PersonalChoice(StrEnum):
+    """What becomes of personal data before anything is learned."""
+
+    REPLACE = "replace"
+    KEEP = "keep"
+    REFUSE = "refuse"
+
+
 class TextPath(StrEnum):
     """What a pretrained model writes of a table."""
 
@@ -112,6 +120,10 @@ def fit_command(
     drop_text: Annotated[
         bool, typer.Option("--drop-text", help="Leave free-text columns out.")
     ] = False,
+    personal_data: Annotated[
+        PersonalChoice,
+        typer.Option(help="Names, e-mails, phones, ids of people that are found in columns."),
+    ] = PersonalChoice.REPLACE,
     epsilon: Annotated[
         float | None, typer.Option(help="Fit under differential privacy, spending at most this.")
     ] = None,
@@ -192,6 +204,7 @@ def fit_command(
         missing=missing or (),
         keep_rare=keep_rare,
         drop_text=drop_text,
+        personal_data=personal_data.value,
         max_minutes=max_minutes,
         max_epochs=max_epochs,
         seed=seed,

@@ -18,6 +18,7 @@ def learned_lines(record: Record) -> list[str]:
         f"{_held_out(training)}; training ended {_ending(training)}.",
         protected_line(record),
     ]
+    lines += personal_lines(record)
     if dropped := data.get("dropped_text"):
         lines.append(f"Left out as free text: {_listed(dropped)}.")
     return lines
@@ -47,6 +48,18 @@ def protected_line(record: Record) -> str:
     ]
     told = "; ".join(text for text in found if text)
     return f"Protected: {told or 'nothing had to be; no value is rare'}."
+
+
+def personal_lines(record: Record) -> list[str]:
+    """Which personal data was replaced before the fit; nothing where there was none."""
+    found = part(part(record, "personal_data"), "replaced")
+    told = [
+        f"{name} ({part(found, name).get('kind')}, {_count(part(found, name), 'values')} different)"
+        for name in found
+    ]
+    if not told:
+        return []
+    return [f"Personal data replaced before learning: {'; '.join(told)}."]
 
 
 def is_partial(record: Record) -> bool:

@@ -26,6 +26,7 @@ from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.drawing_engine import DrawingEngine, EngineWish
 from llmsynth.synthesizers.learner import FitPlan, Given, Learner, RowRun
 from llmsynth.synthesizers.learning import Overrides
+from llmsynth.synthesizers.personal_columns import checked_choice, without_personal_data
 from llmsynth.synthesizers.preparation import Prepared, prepare
 from llmsynth.synthesizers.provenance import provenance
 from llmsynth.synthesizers.text_settings import TextSettings
@@ -59,6 +60,10 @@ class Synthesizer:
         epsilon, delta: fit under differential privacy; delta is 1 / (10 units) when omitted.
         entity, rows_per_entity: column that says whose row it is, and how many of each are read.
         insecure_seed: makes the private noise repeatable, for experiments only.
+        personal_data: what becomes of names, e-mail addresses, phone numbers and ids of people
+            that are found in columns, and in texts that a pretrained model learns: `replace` them
+            by pseudonyms before anything is learned, `keep` them, or `refuse` the table. A private
+            fit has its own rule for what comes out of it.
         context: columns that are given whenever rows are drawn; the compact model learns the
             others under them, in table order.
 
@@ -92,6 +97,7 @@ class Synthesizer:
         rows_per_entity: int = 1,
         insecure_seed: int | None = None,
         context: Sequence[str] = (),
+        personal_data: str = "replace",
     ) -> None:
         if context and (model != COMPACT or epsilon is not None or target in context):
             raise SettingsError(
@@ -116,6 +122,7 @@ class Synthesizer:
         self.text = text or TextSettings()
         self.seed = seed
         self.context = tuple(context)
+        self.personal_data = checked_choice(personal_data)
         self.privacy = asked_privacy(epsilon, delta, entity, rows_per_entity, insecure_seed)
 
     def fit(
@@ -161,9 +168,18 @@ class Synthesizer:
 
             fit_privately(self, source, folder, progress)
             return self
-        prepared = prepare(
+        learnable = without_personal_data(
             source,
             self.schema,
+            choice=self.personal_data,
+            target=self.target,
+            fixed=self.context,
+            search_texts=self.model != COMPACT and not self.drop_text,
+            seed=self.seed,
+        )
+        prepared = prepare(
+            learnable.table,
+            learnable.schema,
             target=self.target,
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
@@ -183,7 +199,7 @@ class Synthesizer:
         )
         self.learner_, self.training_ = self._learn(prepared, plan, overrides, started)
         self.fit_seconds_ = time.perf_counter() - started
-        self.provenance_ = provenance(self, prepared)
+        self.provenance_ = {**provenance(self, prepared), "personal_data": learnable.record}
         if sampled_from:
             self.provenance_["sampled_from"] = dict(sampled_from)
         return self

@@ -1,0 +1,187 @@
+"""A table with its personal data replaced: same person, same pseudonym, also inside free text."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import pandas as pd
+import pyarrow as pa
+import pyarrow.compute as pc
+
+from llmsynth.errors import SettingsError
+from llmsynth.personal_data.detection import detect
+from llmsynth.personal_data.kinds import Kind
+from llmsynth.personal_data.pseudonyms import Pseudonyms
+from llmsynth.personal_data.text_spans import TextReplacer
+from llmsynth.schema.columns import TextColumn
+from llmsynth.schema.inference import infer_schema
+from llmsynth.tables.pandas_frames import to_pandas
+from llmsynth.tables.reading import read_table
+
+if TYPE_CHECKING:
+    from llmsynth.tables.reading import TableSource
+
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 (a typed apostrophe)
+
+
+@dataclass(frozen=True, kw_only=True)
+class ReplacedColumn:
+    """What was replaced in one column."""
+
+    name: str
+    kind: str
+    """The kind of the column's cells, or `text`."""
+    cells: int
+    """Cells that changed."""
+    values: int
+    """Different values that were replaced; of a text, spans."""
+    spans: Mapping[str, int] = field(default_factory=dict)
+    """Of a text: replaced spans by kind."""
+
+    def to_json(self) -> dict[str, object]:
+        """The counts, never a value."""
+        out: dict[str, object] = {"kind": self.kind, "cells": self.cells, "values": self.values}
+        return out | ({"spans": dict(self.spans)} if self.spans else {})
+
+
+@dataclass(frozen=True, kw_only=True)
+class Pseudonymized:
+    """A table without the personal data that was found, and an account of it."""
+
+    table: pa.Table
+    columns: tuple[ReplacedColumn, ...]
+    pseudonyms: Pseudonyms
+    """Give them to the next table, so that a person keeps the pseudonym there."""
+
+    @property
+    def words(self) -> str:
+        """What was replaced, in one line."""
+        told = [
+            f"{c.name} ({c.kind}: {c.values:,} different, {c.cells:,} cells)"
+            if not c.spans
+            else f"{c.name} (text: {', '.join(f'{n:,} {kind}' for kind, n in c.spans.items())})"
+            for c in self.columns
+        ]
+        return ", ".join(told) or "nothing"
+
+    def to_json(self) -> dict[str, object]:
+        """The counts by column."""
+        return {column.name: column.to_json() for column in self.columns}
+
+    def to_pandas(self) -> pd.DataFrame:
+        """The table as a DataFrame; see `llmsynth.tables.to_pandas`."""
+        return to_pandas(self.table)
+
+
+def pseudonymize(
+    table: TableSource,
+    *,
+    columns: Mapping[str, Kind] | None = None,
+    texts: Sequence[str] | None = None,
+    pseudonyms: Pseudonyms | None = None,
+    missing: Sequence[str] = (),
+    seed: int | None = None,
+) -> Pseudonymized:
+    """Replace names, e-mail addresses, phone numbers, addresses and ids of people, consistently.
+
+    What columns hold is told by patterns and name lists, offline (`detection.detect`). Inside free
+    text, patterns tell e-mail addresses, phone numbers, cards, IBANs, record numbers and streets;
+    names are told by a title, by a given name before a family name, and by the row's own name
+    columns. A name in a text that nothing gives away stays: this is no anonymisation, and what
+    remains may still tell who it is about.
+
+    Args:
+        columns: column to kind, instead of what would be found.
+        texts: columns to search for personal data; free-text columns when omitted.
+        pseudonyms: of an earlier table, so that the same person is replaced alike.
+        missing: cell texts that mean "missing" in a CSV file, besides the empty cell.
+        seed: makes the replacements repeatable, for whoever knows it.
+
+    Raises:
+        SettingsError: a column that is none.
+        TableError: the table cannot be read.
+    """
+    source = read_table(table, missing=missing)
+    if texts is None:
+        schema = infer_schema(source) if source.num_rows else None
+        free = schema.columns if schema is not None else ()
+        texts = [c.name for c in free if isinstance(c, TextColumn)]
+    if columns is None:
+        found = detect(source)
+        columns = {column.name: column.kind for column in found}
+    for name in (*columns, *texts):
+        if name not in source.column_names:
+            names = ", ".join(map(repr, source.column_names))
+            raise SettingsError(f"No column {name!r}; there are {names}.")
+    texts = [name for name in texts if name not in columns]
+    return replaced(source, columns, texts, pseudonyms or Pseudonyms(seed))
+
+
+def replaced(
+    table: pa.Table, columns: Mapping[str, Kind], texts: Sequence[str], pseudonyms: Pseudonyms
+) -> Pseudonymized:
+    """Replace the cells of some columns, and spans in others; see `pseudonymize`."""
+    names = {name: table[name].to_pylist() for name, kind in columns.items() if kind == "name"}
+    others = {
+        name: (kind, table[name].cast(pa.string()).to_pylist())
+        for name, kind in columns.items()
+        if kind != "name"
+    }
+    account = []
+    new = table
+    for name, kind in sorted(columns.items(), key=lambda item: item[1] != "name"):
+        cells, counted = _column(table[name], name, kind, pseudonyms)
+        new = new.set_column(new.column_names.index(name), name, cells)
+        account.append(counted)
+    known = {word for cells in names.values() for cell in cells for word in _words(cell)}
+    for name in texts:
+        replacer = TextReplacer(pseudonyms, known)
+        cells = table[name].to_pylist()
+        out = [
+            None if text is None else replacer(text, *_told_by_row(row, names, others))
+            for row, text in enumerate(cells)
+        ]
+        if changed := sum(a != b for a, b in zip(cells, out, strict=True)):
+            column = pa.array(out, pa.string())
+            new = new.set_column(new.column_names.index(name), name, column)
+            account.append(
+                ReplacedColumn(
+                    name=name,
+                    kind="text",
+                    cells=changed,
+                    values=sum(replacer.counts.values()),
+                    spans=dict(replacer.counts),
+                )
+            )
+    return Pseudonymized(table=new, columns=tuple(account), pseudonyms=pseudonyms)
+
+
+def _column(
+    cells: pa.ChunkedArray, name: str, kind: Kind, pseudonyms: Pseudonyms
+) -> tuple[pa.Array, ReplacedColumn]:
+    coded = cells.cast(pa.string()).combine_chunks().dictionary_encode()
+    texts = coded.dictionary.to_pylist()
+    new = pa.array([pseudonyms.of(kind, text) for text in texts], pa.string())
+    out = new.take(coded.indices)
+    if not pa.types.is_string(cells.type):
+        out = out.cast(cells.type)
+    count = int(pc.sum(coded.indices.is_valid()).as_py() or 0)
+    return out, ReplacedColumn(name=name, kind=kind, cells=count, values=len(texts))
+
+
+def _told_by_row(
+    row: int,
+    names: Mapping[str, Sequence[object]],
+    others: Mapping[str, tuple[Kind, Sequence[str | None]]],
+) -> tuple[set[str], dict[str, Kind]]:
+    """Words of the row's names, and its other personal cells."""
+    words = {word for cells in names.values() for word in _words(cells[row])}
+    held = {text: kind for kind, cells in others.values() if (text := cells[row]) is not None}
+    return words, held
+
+
+def _words(cell: object) -> list[str]:
+    return [] if cell is None else [word.lower() for word in _WORD.findall(str(cell))]

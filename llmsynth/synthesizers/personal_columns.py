@@ -1,0 +1,123 @@
+"""Personal data on its way into a fit: found, then replaced, kept or refused."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass, replace
+from typing import Literal
+
+import pyarrow as pa
+
+from llmsynth.errors import SchemaError, SettingsError, TableError
+from llmsynth.personal_data.detection import PersonalColumn, detect
+from llmsynth.personal_data.pseudonyms import Pseudonyms
+from llmsynth.personal_data.replacement import replaced
+from llmsynth.schema.columns import IdentifierColumn, TextColumn
+from llmsynth.schema.inference import infer_schema
+from llmsynth.schema.table_schema import TableSchema
+
+PersonalData = Literal["replace", "keep", "refuse"]
+CHOICES: tuple[PersonalData, ...] = ("replace", "keep", "refuse")
+
+
+@dataclass(frozen=True, kw_only=True)
+class Unpersonal:
+    """A table as it may be learned."""
+
+    table: pa.Table
+    schema: TableSchema
+    record: dict[str, object]
+    """Counts by column, for the provenance; no value of anybody."""
+
+
+def checked_choice(choice: str) -> PersonalData:
+    """The choice, if it is one.
+
+    Raises:
+        SettingsError: it is none.
+    """
+    for known in CHOICES:
+        if choice == known:
+            return known
+    raise SettingsError(f"personal_data must be one of {', '.join(CHOICES)}, got {choice!r}.")
+
+
+def without_personal_data(
+    table: pa.Table,
+    schema: TableSchema | None,
+    *,
+    choice: PersonalData,
+    target: str | None,
+    fixed: Collection[str],
+    search_texts: bool,
+    seed: int,
+) -> Unpersonal:
+    """Replace what a model must not learn as it is: names, addresses, numbers of people.
+
+    Columns that the schema re-invents anyway (identifiers) need nothing.
+
+    Args:
+        fixed: columns to leave alone, besides the target.
+        search_texts: look inside free-text columns, too.
+
+    Raises:
+        TableError: personal data, and the choice is to refuse it.
+        SchemaError: a declared constraint names a column that would have to change.
+    """
+    schema = schema or infer_schema(table, target=target)
+    if choice == "keep":
+        return Unpersonal(table=table, schema=schema, record={"choice": choice})
+    found = _to_replace(table, schema, {*fixed, *([target] if target else [])})
+    if choice == "refuse":
+        _refuse(found)
+        return Unpersonal(table=table, schema=schema, record={"choice": choice})
+    names = {column.name for column in found}
+    for constraint in schema.constraints:
+        if taken := names & set(constraint.columns):
+            raise SchemaError(
+                f"Constraint {constraint.kind} names {min(taken)!r}, which holds personal data and "
+                "would be replaced.",
+                hint="Take the constraint out, or learn the data as it is (personal_data='keep').",
+            )
+    texts = [
+        c.name
+        for c in schema.columns
+        if search_texts
+        and isinstance(c, TextColumn)
+        and c.name in table.column_names
+        and c.name not in names
+        and pa.types.is_string(table[c.name].type)
+    ]
+    kinds = {column.name: column.kind for column in found}
+    done = replaced(table, kinds, texts, Pseudonyms(seed))
+    for name in names:
+        column = replace(
+            infer_schema(done.table.select([name])).column(name),
+            description=schema.column(name).description,
+        )
+        schema = schema.with_column(column)
+    return Unpersonal(
+        table=done.table,
+        schema=schema,
+        record={"choice": choice, "replaced": done.to_json()},
+    )
+
+
+def _to_replace(
+    table: pa.Table, schema: TableSchema, fixed: Collection[str]
+) -> list[PersonalColumn]:
+    known = set(schema.names) - set(fixed)
+    return [
+        column
+        for column in detect(table)
+        if column.name in known and not isinstance(schema.column(column.name), IdentifierColumn)
+    ]
+
+
+def _refuse(found: Collection[PersonalColumn]) -> None:
+    if found:
+        listed = ", ".join(f"{column.name!r} ({column.kind})" for column in found)
+        raise TableError(
+            f"The table holds personal data in {listed}.",
+            hint="Leave these columns out, or have them replaced (personal_data='replace').",
+        )
