@@ -9,20 +9,15 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-import numpy as np
-import pyarrow as pa
-
 from llmsynth.errors import BundleError, NotFittedError, SettingsError
-from llmsynth.progress import Progress, Step, silent
-from llmsynth.relational.keys import new_keys
-from llmsynth.relational.matching import NO_PARENT, Codes, match
-from llmsynth.relational.related_sample import RelatedReport, RelatedSample
+from llmsynth.progress import Progress, silent
+from llmsynth.relational.related_sample import RelatedSample
 from llmsynth.relational.row_drawer import DrawSettings
-from llmsynth.relational.table_model import Drawn, TableModel
-from llmsynth.relational.table_parts import Wish, context_of, count_name, take_apart
+from llmsynth.relational.set_writer import SetWriter, part_of
+from llmsynth.relational.table_model import TableModel
+from llmsynth.relational.table_parts import take_apart
 from llmsynth.schema.columns import Column
 from llmsynth.schema.metadata_set import MetadataSet, SetTable
-from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
 from llmsynth.tables.reading import read_table
@@ -32,6 +27,8 @@ if TYPE_CHECKING:
 
 FORMAT = "llmsynth-related-1"
 FILE = "related.json"
+_LEAST_ROWS = 2000
+"""Rows a table is given on top where a time budget is shared out: few rows need more passes."""
 
 
 class RelatedSynthesizer:
@@ -85,7 +82,10 @@ class RelatedSynthesizer:
         started = time.perf_counter()
         read = {name: read_table(tables[name], missing=self.missing) for name in tables}
         parts = take_apart(self.metadata, read, drop_text=self.drop_text)
-        sizes = {name: part.cells.num_rows * part.cells.num_columns for name, part in parts.items()}
+        sizes = {
+            name: (part.cells.num_rows + _LEAST_ROWS) * part.cells.num_columns
+            for name, part in parts.items()
+        }
         folder = None if checkpoint_dir is None else Path(checkpoint_dir)
         models: dict[str, TableModel] = {}
         for index, (name, part) in enumerate(parts.items()):
@@ -99,7 +99,7 @@ class RelatedSynthesizer:
                 models,
                 self._synthesizer(minutes),
                 checkpoint_dir=folder and folder / name_of_folder(index),
-                progress=_share(progress, index, len(parts)),
+                progress=part_of(progress, index, len(parts)),
             )
         self.models_ = models
         self.fit_seconds_ = time.perf_counter() - started
@@ -140,7 +140,7 @@ class RelatedSynthesizer:
         started = time.perf_counter()
         deadline = None if max_seconds is None else started + max_seconds
         settings = DrawSettings(seed=seed, temperature=temperature, top_p=top_p)
-        writing = _Writing(self.metadata, models, settings, deadline, scale, progress)
+        writing = SetWriter(self.metadata, models, settings, deadline, scale, progress)
         writing.run()
         tables = {name: writing.finished(name) for name in self.metadata.tables}
         report = writing.report
@@ -216,139 +216,3 @@ class RelatedSynthesizer:
 def name_of_folder(index: int) -> str:
     """Folder of a table's bundle; table names may hold what no folder can."""
     return f"table-{index}"
-
-
-class _Writing:
-    """One sampling run: rows of every table, then the parents that are found for them."""
-
-    def __init__(
-        self,
-        metadata: MetadataSet,
-        models: Mapping[str, TableModel],
-        settings: DrawSettings,
-        deadline: float | None,
-        scale: float,
-        progress: Progress,
-    ) -> None:
-        self._metadata, self._models = metadata, models
-        self._settings, self._deadline = settings, deadline
-        self._scale, self._progress = scale, progress
-        self._cells: dict[str, pa.Table] = {}
-        self._context: dict[str, pa.Table] = {}
-        self._parent_of: dict[str, Codes] = {}
-        self.report = RelatedReport()
-
-    def run(self) -> None:
-        """Draw every table, parents first; tables that only fill wishes come when wished for."""
-        later = {
-            wish.link.parent
-            for model in self._models.values()
-            for wish in model.wishes
-            if wish.is_one_to_one and self._is_only_wished_for(wish.link.parent)
-        }
-        for name in self._metadata.order():
-            if name in later:
-                continue
-            self._draw(name, None)
-            for wish in self._models[name].wishes:
-                self._find(name, wish)
-        for name in later - set(self._cells):
-            self._draw(name, 1)
-
-    def _is_only_wished_for(self, name: str) -> bool:
-        return not self._metadata.links_of(name) and len(self._metadata.children_of(name)) == 1
-
-    def _draw(self, name: str, count: int | None) -> None:
-        model = self._models[name]
-        index = list(self._models).index(name)
-        settings = replace(self._settings, seed=self._settings.seed * 1009 + index)
-        if model.first_link is None:
-            rows = max(1, round(self._scale * model.num_rows)) if count is None else count
-            self._keep(model, model.draw_alone(rows, settings, self._deadline))
-            return
-        parent = model.first_link.parent
-        drawn = model.draw_under(
-            self._context_of(parent),
-            self._cells[parent],
-            settings,
-            self._deadline,
-            _share(self._progress, index, len(self._models)),
-        )
-        self._keep(model, drawn)
-
-    def _keep(self, model: TableModel, drawn: Drawn) -> None:
-        self._cells[model.name] = drawn.cells
-        if model.first_link is not None and drawn.parents is not None:
-            self._parent_of[str(model.first_link)] = drawn.parents
-        for reason, count in drawn.unfinished.items():
-            self.report.unfinished[f"{model.name}: {reason}"] = count
-        if drawn.stopped != "complete":
-            self.report.stopped = drawn.stopped
-
-    def _context_of(self, name: str) -> pa.Table:
-        if name not in self._context:
-            link, above = self._models[name].first_link, None
-            if link is not None:
-                above = self._context_of(link.parent).take(pa.array(self._parent_of[str(link)]))
-            self._context[name] = context_of(name, self._cells[name], above)
-        return self._context[name]
-
-    def _find(self, name: str, wish: Wish) -> None:
-        """Give each row of a table a parent of this kind; rows for which there is none go."""
-        model, cells = self._models[name], self._cells[name]
-        here = model.has_parent(wish, cells)
-        needed = int(here.sum())
-        parent = wish.link.parent
-        if parent not in self._cells and needed:
-            self._draw(parent, needed)
-        found = np.full(cells.num_rows, NO_PARENT, dtype=np.int64)
-        if needed and self._cells[parent].num_rows:
-            wishes = model.wished(wish, cells)[here]
-            offers = self._models[parent].offered(wish, self._cells[parent])
-            slots = np.asarray(
-                self._cells[parent][count_name(wish.link)].combine_chunks(), np.int64
-            )
-            rng = np.random.default_rng((self._settings.seed, list(self._models).index(name)))
-            found[here] = match(wishes, offers, slots, rng, is_single=wish.is_single)
-            met = (offers[found[here]] == wishes).all(axis=1)
-            self.report.matched[str(wish.link)] = float(met.mean())
-        self._parent_of[str(wish.link)] = found
-        if (lost := here & (found == NO_PARENT)).any():
-            self._give_up(name, lost, parent)
-
-    def _give_up(
-        self, name: str, lost: np.ndarray[tuple[int], np.dtype[np.bool_]], parent: str
-    ) -> None:
-        self.report.unfinished[f"{name}: no row of {parent} to name"] = int(lost.sum())
-        self._cells[name] = self._cells[name].filter(pa.array(~lost))
-        for link in self._metadata.links_of(name):
-            if str(link) in self._parent_of:
-                self._parent_of[str(link)] = self._parent_of[str(link)][~lost]
-
-    def finished(self, name: str) -> pa.Table:
-        """A table with its keys, its columns in order."""
-        model, cells = self._models[name], self._cells.get(name)
-        if cells is None:
-            empty = pa.schema([(c.name, arrow_type(c.storage)) for c in model.columns])
-            cells = empty.empty_table()
-        seed, count = self._settings.seed, cells.num_rows
-        columns = {n: cells[n] for n in cells.column_names}
-        for column in (*model.named, *([model.key] if model.key else [])):
-            columns[column.name] = new_keys(column, count, seed)
-        for link in self._metadata.links_of(name):
-            key = self._models[link.parent].key
-            assert key is not None
-            keys = new_keys(key, self._cells[link.parent].num_rows, seed)
-            at = self._parent_of[str(link)]
-            columns[link.column] = keys.take(pa.array(at, mask=at < 0))
-        return pa.table({n: columns[n] for n in model.names})
-
-
-def _share(progress: Progress, index: int, count: int) -> Progress:
-    """Reports of one part of `count` as reports of the whole."""
-
-    def report(step: Step) -> None:
-        done = step.done / step.total if step.total else 1.0
-        progress(replace(step, done=(index + done) / count, total=1.0, seconds_left=None))
-
-    return report

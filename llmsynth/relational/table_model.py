@@ -9,20 +9,17 @@ from pathlib import Path
 from typing import Self
 
 import numpy as np
-import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.progress import Progress, silent
-from llmsynth.relational.cell_numbers import CellNumbers
-from llmsynth.relational.context_fields import Field
 from llmsynth.relational.group_rows import sorted_by_group
 from llmsynth.relational.matching import Codes
 from llmsynth.relational.past import Groups
 from llmsynth.relational.row_drawer import DrawSettings
 from llmsynth.relational.sequence_model import GroupPlan, SequenceModel
-from llmsynth.relational.table_parts import TablePart, Wish, codes_of, count_name
+from llmsynth.relational.table_parts import TablePart, count_name
+from llmsynth.relational.wishes import Wish
 from llmsynth.schema.columns import (
-    CategoryColumn,
     Column,
     IdentifierColumn,
     column_from_json,
@@ -81,7 +78,7 @@ class TableModel:
             key=part.key,
             named=part.named,
             first_link=part.first_link,
-            wishes=tuple(_known(wish, learned[wish.link.parent]) for wish in part.wishes),
+            wishes=tuple(wish.known(learned[wish.link.parent].columns) for wish in part.wishes),
             num_rows=part.cells.num_rows,
         )
         if part.first_link is None:
@@ -115,11 +112,24 @@ class TableModel:
         assert self.under is not None
         return self.under.columns
 
-    def draw_alone(self, count: int, settings: DrawSettings, deadline: float | None) -> Drawn:
-        """Rows of a table that has no parent."""
+    def draw_alone(
+        self,
+        count: int,
+        settings: DrawSettings,
+        deadline: float | None,
+        given: pa.Table | None = None,
+    ) -> Drawn:
+        """Rows of a table that has no parent; `given` fixes some of their columns."""
         assert self.alone is not None
         seconds = None if deadline is None else max(deadline - time.perf_counter(), 1e-6)
-        sample = self.alone.sample(count, seed=settings.seed, max_seconds=seconds)
+        sample = self.alone.sample(
+            count,
+            given=given,
+            seed=settings.seed,
+            temperature=settings.temperature,
+            top_p=settings.top_p,
+            max_seconds=seconds,
+        )
         lost = {"rows not drawn": count - len(sample)} if len(sample) < count else {}
         return Drawn(
             cells=sample.table, parents=None, unfinished=lost, stopped=sample.report.stopped
@@ -150,30 +160,10 @@ class TableModel:
             stopped=written.stopped,
         )
 
-    def wished(self, wish: Wish, cells: pa.Table) -> Codes:
-        """What drawn rows wish their parent to be like; int64 (rows, wishes)."""
-        out = [self._drawn_codes(wish, found, cells) for found in wish.fields]
-        return np.stack(out, axis=1) if out else np.zeros((cells.num_rows, 0), dtype=np.int64)
-
-    def offered(self, wish: Wish, cells: pa.Table) -> Codes:
-        """The same of drawn rows of this table, as parents."""
-        known = {column.name: column for column in self.columns}
-        out = [codes_of(f, _reader(f, known[f.name]), cells[f.name]) for f in wish.fields]
-        return np.stack(out, axis=1) if out else np.zeros((cells.num_rows, 0), dtype=np.int64)
-
-    def has_parent(self, wish: Wish, cells: pa.Table) -> npt.NDArray[np.bool_]:
-        """Which drawn rows have a parent of this kind at all."""
-        if not wish.is_optional:
-            return np.ones(cells.num_rows, dtype=np.bool_)
-        return np.asarray(np.asarray(cells[wish.name()].combine_chunks()) == 1, dtype=np.bool_)
-
-    def _drawn_codes(self, wish: Wish, found: Field, cells: pa.Table) -> Codes:
-        column = {c.name: c for c in self.columns}[wish.name(found)]
-        reader = _reader(found, column)
-        if found.levels is not None:
-            return codes_of(found, reader, cells[column.name])
-        bins = reader.read(cells[column.name])
-        return np.where(np.isnan(bins), -1, np.nan_to_num(bins)).astype(np.int64)
+    def wished(self, wish: Wish, cells: pa.Table, context: pa.Table) -> Codes:
+        """What drawn rows wish their parent to be like; see `Wish.wished`."""
+        assert self.under is not None
+        return wish.wished(cells, context, {column.name: column for column in self.under.own})
 
     def save(self, folder: Path) -> dict[str, object]:
         """Write the model's bundle; what else is known of the table comes back, JSON-ready."""
@@ -187,16 +177,7 @@ class TableModel:
             "key": None if self.key is None else self.key.to_json(),
             "named": [column.to_json() for column in self.named],
             "rows": self.num_rows,
-            "wishes": [
-                {
-                    "column": wish.link.column,
-                    "fields": [f.to_json() for f in wish.fields],
-                    "is_single": wish.is_single,
-                    "is_one_to_one": wish.is_one_to_one,
-                    "is_optional": wish.is_optional,
-                }
-                for wish in self.wishes
-            ],
+            "wishes": [wish.to_json() for wish in self.wishes],
         }
 
     @classmethod
@@ -206,7 +187,6 @@ class TableModel:
         Raises:
             BundleError, SchemaError, KeyError, TypeError: it is broken.
         """
-        by_column = {link.column: link for link in links}
         named = [column_from_json(c) for c in data["named"]]  # type: ignore[attr-defined]
         key = None if data["key"] is None else column_from_json(data["key"])  # type: ignore[arg-type]
         self = cls(
@@ -216,38 +196,10 @@ class TableModel:
             named=tuple(c for c in named if isinstance(c, IdentifierColumn)),
             first_link=links[0] if links else None,
             num_rows=int(str(data["rows"])),
-            wishes=tuple(
-                Wish(
-                    link=by_column[wish["column"]],
-                    fields=tuple(Field.from_json(f) for f in wish["fields"]),
-                    is_single=bool(wish["is_single"]),
-                    is_one_to_one=bool(wish["is_one_to_one"]),
-                    is_optional=bool(wish["is_optional"]),
-                )
-                for wish in data["wishes"]  # type: ignore[attr-defined]
-            ),
+            wishes=tuple(Wish.from_json(w, links) for w in data["wishes"]),  # type: ignore[attr-defined]
         )
         if links:
             self.under = SequenceModel.load(folder)
         else:
             self.alone = Synthesizer.load(folder)
         return self
-
-
-def _known(wish: Wish, parent: TableModel) -> Wish:
-    """The wish without values of its parent that too few rows hold."""
-    learned = {column.name: column for column in parent.columns}
-    fields = []
-    for found in wish.fields:
-        column = learned[found.name]
-        if found.levels is not None and isinstance(column, CategoryColumn):
-            found = replace(found, levels=column.categories)
-        fields.append(found)
-    return replace(wish, fields=tuple(fields))
-
-
-def _reader(found: Field, column: Column) -> CellNumbers:
-    if found.levels is None or not isinstance(column, CategoryColumn):
-        return CellNumbers(column)
-    # The same place in the same list on both sides, whichever of them a model has learned.
-    return CellNumbers(replace(column, categories=found.levels))

@@ -12,10 +12,11 @@ import pyarrow.compute as pc
 
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.relational.cell_numbers import CellNumbers
-from llmsynth.relational.context_fields import Field
 from llmsynth.relational.keys import key_column
 from llmsynth.relational.matching import Codes, telling_columns
+from llmsynth.relational.wishes import Wish, coded, codes_of, flags, same_column
 from llmsynth.schema.columns import (
+    CategoryColumn,
     Column,
     IdentifierColumn,
     NumberColumn,
@@ -27,31 +28,9 @@ from llmsynth.schema.metadata_set import ForeignKey, MetadataSet
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.conforming import conform
 
-_WISH_LEVELS, _WISH_BINS = 128, 16
-"""A number of at most so many values is wished for exactly, others by one of so many bins."""
 _MOST_CONTEXT = 40
 """Columns of parents and their parents under which rows are drawn; the nearest come first."""
 _REFUSED_SHOWN = 3
-
-
-@dataclass(frozen=True, kw_only=True)
-class Wish:
-    """What rows of a table say about a parent that is found for them afterwards.
-
-    is_single: no parent has two of these rows.
-    is_one_to_one: every parent has exactly one.
-    is_optional: rows may have no such parent.
-    """
-
-    link: ForeignKey
-    fields: tuple[Field, ...]
-    is_single: bool
-    is_one_to_one: bool
-    is_optional: bool
-
-    def name(self, of: Field | None = None) -> str:
-        """Name of a drawn column: of one wish, or of whether there is such a parent at all."""
-        return f"@{self.link.column} {'?' if of is None else of.name}"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -125,20 +104,6 @@ def context_of(part_name: str, cells: pa.Table, above: pa.Table | None) -> pa.Ta
         columns |= {name: above[name] for name in above.column_names if name not in columns}
     kept = list(columns)[:_MOST_CONTEXT]
     return pa.table({name: columns[name] for name in kept})
-
-
-def codes_of(field_: Field, reader: CellNumbers, cells: pa.ChunkedArray) -> Codes:
-    """Cells of a real or drawn column as the codes that wishes are compared by; -1 if missing."""
-    numbers = reader.read(cells)
-    missing = np.isnan(numbers)
-    whole = np.where(missing, 0, numbers)
-    codes = whole.astype(np.int64) if field_.levels is not None else _bins(field_, whole)
-    return np.where(missing, -1, codes)
-
-
-def _bins(field_: Field, numbers: npt.NDArray[np.float64]) -> Codes:
-    assert field_.scale is not None
-    return field_.scale.bins(numbers)
 
 
 def _key(metadata: MetadataSet, name: str) -> str | None:
@@ -283,58 +248,59 @@ def _with_wishes(
     """The part with, for each further foreign key, what its rows' parents are like."""
     if part.first_link is None:
         return part
-    own = {c.name: c for c in part.schema.columns}
-    first = part.parent_of[str(part.first_link)]
-    others = [_coded(c, part.cells[n])[1] for n, c in own.items() if not n.startswith("#")]
-    others += [_coded(c, part.context[c.name])[1][first] for c in part.context_columns]
+    first = pa.array(part.parent_of[str(part.first_link)])
+    own = {c.name: (c, part.cells[c.name]) for c in part.schema.columns if c.name[0] != "#"}
+    above = {c.name: (c, part.context[c.name].take(first)) for c in part.context_columns}
+    others = [coded(column, cells)[1] for column, cells in (own | above).values()]
     for link in metadata.links_of(part.name)[1:]:
-        parent = parts[link.parent]
-        at = part.parent_of[str(link)]
+        parent, at = parts[link.parent], part.parent_of[str(link)]
         here = at >= 0
-        fields, codes = [], []
-        for column in parent.schema.columns:
-            if column.name.startswith("#"):
-                continue
-            found, of_parents = _coded(column, parent.cells[column.name])
-            fields.append(found)
-            codes.append(np.where(here, of_parents[np.maximum(at, 0)], -1))
+        known = [c for c in parent.schema.columns if c.name[0] not in "#@"]
+        found = [coded(c, parent.cells[c.name]) for c in known]
+        codes = [np.where(here, of[np.maximum(at, 0)], -1) for _, of, _ in found]
         chosen = telling_columns([c[here] for c in codes], [o[here] for o in others])
+        same = {n: same_column(known[n], codes[n], found[n][0], above) for n in chosen}
         counts = np.bincount(at[here], minlength=parent.cells.num_rows)
         wish = Wish(
             link=link,
-            fields=tuple(fields[n] for n in chosen),
+            fields=tuple(found[n][0] for n in chosen),
+            same_as={known[n].name: other for n, other in same.items() if other is not None},
+            exact=tuple(known[n].name for n in chosen if found[n][2]),
             is_single=bool((counts <= 1).all()),
             is_one_to_one=bool((counts == 1).all()),
             is_optional=not bool(here.all()),
         )
-        part = _with_wish(part, wish, [codes[n] for n in chosen], here)
+        part = _with_wish(part, wish, [codes[n] for n in chosen], above)
     return part
 
 
 def _with_wish(
-    part: TablePart, wish: Wish, codes: Sequence[Codes], here: npt.NDArray[np.bool_]
+    part: TablePart,
+    wish: Wish,
+    codes: Sequence[Codes],
+    above: Mapping[str, tuple[Column, pa.ChunkedArray]],
 ) -> TablePart:
-    cells, columns = part.cells, list(part.schema.columns)
+    """The part with the wish's columns, which its model draws like any other."""
+    new: list[tuple[Column, pa.Array]] = []
     if wish.is_optional:
-        cells = cells.append_column(wish.name(), pa.array(here.astype(np.int64)))
-        columns.append(NumberColumn(name=wish.name(), minimum="0", maximum="1"))
+        new.append(flags(wish.present_name, part.parent_of[str(wish.link)] >= 0))
     for found, code in zip(wish.fields, codes, strict=True):
-        numbers = np.where(code < 0, np.nan, code.astype(np.float64))
-        column = replace(found.column, name=wish.name(found))
+        if found.name in wish.same_as:
+            column, cells = above[wish.same_as[found.name]]
+            theirs = codes_of(found, CellNumbers(column), cells)
+            if found.levels is not None and isinstance(column, CategoryColumn):
+                alike = CellNumbers(replace(column, categories=found.levels))
+                theirs = codes_of(found, alike, cells)
+            new.append(flags(wish.same_name(found), (code == theirs) & (code >= 0)))
+        missing = code < 0
+        value = replace(found.column, name=wish.value_name(found))
         if found.levels is not None:
-            cells = cells.append_column(column.name, found.cells(numbers))
+            new.append((value, found.cells(np.where(missing, np.nan, code.astype(np.float64)))))
         else:
-            cells = cells.append_column(column.name, pa.array(code, mask=code < 0))
-        columns.append(column)
-    schema = TableSchema(columns=tuple(columns), constraints=part.schema.constraints)
+            new.append((value, pa.array(code, mask=missing)))
+    cells = part.cells
+    for column, added in new:
+        cells = cells.append_column(column.name, added)
+    columns = (*part.schema.columns, *(column for column, _ in new))
+    schema = TableSchema(columns=columns, constraints=part.schema.constraints)
     return replace(part, cells=cells, schema=schema, wishes=(*part.wishes, wish))
-
-
-def _coded(column: Column, cells: pa.ChunkedArray) -> tuple[Field, Codes]:
-    reader = CellNumbers(column)
-    numbers = reader.read(cells)
-    rows = np.arange(len(numbers))
-    is_fine = len(np.unique(numbers)) <= _WISH_LEVELS
-    bins = _WISH_LEVELS if is_fine else _WISH_BINS
-    found = Field.of(column.name, numbers, rows, reader.levels, most_bins=bins)
-    return found, codes_of(found, reader, cells)
