@@ -101,6 +101,9 @@ def body(door: Door, things: dict[str, str]) -> dict[str, Any]:
         "/tables/{table_id}/schema": {"version": "1", "first": "0"},
         "/tables/{table_id}/fit": {"name": "s"},
         "/tables/{table_id}/split": {"holdout_percent": "50"},
+        "/tables/{table_id}/rebalance": {"column": "b", "group:x": "70"},
+        "/tables/{table_id}/impute": {},
+        "/few-shot": {"rows": "1", "examples_table_id": table},
         "/synthesizers/{synthesizer_id}/rows": {"rows": "1"},
         "/synthesizers/{synthesizer_id}/sample": {"rows": "1", "name": "s"},
     }

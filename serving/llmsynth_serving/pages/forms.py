@@ -154,3 +154,19 @@ def attempted(
 def one_of(value: str | None, known: Sequence[str]) -> str | None:
     """The value where it is a known one."""
     return value if value in known else None
+
+
+def percent(form: Form, name: str, usual: float | None = None) -> float:
+    """A share, from a field in percent.
+
+    Raises:
+        RefusedInputError: it is none.
+    """
+    value = text(form, name)
+    try:
+        share = (float(value) if value is not None else float(usual or 0)) / 100
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise RefusedInputError(f"Give shares in percent, from 0 to 100, not {value!r}.")
+    return share

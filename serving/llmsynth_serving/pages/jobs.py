@@ -9,7 +9,8 @@ from litestar.params import FromPath, FromQuery
 
 from llmsynth_serving.accounts.authentication import requires
 from llmsynth_serving.database.records import Job, Report, Synthesizer, Table
-from llmsynth_serving.objects import jobs
+from llmsynth_serving.objects import jobs, tables
+from llmsynth_serving.objects.plain_cells import plain_rows
 from llmsynth_serving.pages import snippets
 from llmsynth_serving.pages.asking import (
     Asked,
@@ -25,6 +26,7 @@ from llmsynth_serving.pages.rendering import page
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "dead")
 OPEN = ("queued", "running")
 AGAIN = ("failed", "cancelled", "dead")
+PREVIEW_ROWS = 8
 MADE = {"synthesizer_id": Synthesizer, "table_id": Table, "report_id": Report}
 
 
@@ -94,8 +96,20 @@ def _shown(request: Asked, job: Job) -> dict[str, Any]:
         "share": min(max(step.get("done", 0) / total, 0), 1) if total else None,
         "step": step,
         "points": job.curve.get("points", []),
+        "preview": _preview(request, made.get("table")),
         "made": made,
         "is_open": job.state in OPEN,
         "may_retry": job.state in AGAIN,
         "workers": service_of(request).workers() if job.state == "queued" else 1,
     }
+
+
+def _preview(request: Asked, table: Table | None) -> tuple[list[str], list[list[Any]]] | None:
+    """The first rows of what was made; none where it was deleted meanwhile."""
+    if table is None:
+        return None
+    try:
+        first = tables.preview(service_of(request), table, PREVIEW_ROWS)
+    except FileNotFoundError:
+        return None
+    return first.column_names, plain_rows(first)

@@ -12,6 +12,7 @@ from llmsynth_serving.pages.administration import AuditPages, KeyPages
 from llmsynth_serving.pages.comparison import ComparisonPages
 from llmsynth_serving.pages.evaluation import EvaluationPages
 from llmsynth_serving.pages.failures import HANDLERS
+from llmsynth_serving.pages.few_shot import FewShotPages
 from llmsynth_serving.pages.fitting import FittingPages
 from llmsynth_serving.pages.jobs import JobPages
 from llmsynth_serving.pages.manual import ManualPages
@@ -24,6 +25,7 @@ from llmsynth_serving.pages.schemas import SchemaPages
 from llmsynth_serving.pages.sign_in import SignInPages
 from llmsynth_serving.pages.synthesizers import SynthesizerPages
 from llmsynth_serving.pages.tables import TablePages
+from llmsynth_serving.pages.uses import ImputePages, RebalancePages
 
 YEAR_SECONDS = 365 * 86400
 CONTROLLERS = (
@@ -32,6 +34,9 @@ CONTROLLERS = (
     TablePages,
     SchemaPages,
     FittingPages,
+    RebalancePages,
+    ImputePages,
+    FewShotPages,
     SynthesizerPages,
     SamplingPages,
     EvaluationPages,

@@ -9,7 +9,14 @@ from dataclasses import dataclass, field
 from typing import Any
 from urllib.parse import quote
 
-from llmsynth_serving.api.orders import EvaluationOrder, FitOrder, SampleOrder
+from llmsynth_serving.api.orders import (
+    EvaluationOrder,
+    FewShotOrder,
+    FitOrder,
+    ImputeOrder,
+    RebalanceOrder,
+    SampleOrder,
+)
 from llmsynth_serving.database.records import Job
 from llmsynth_serving.pages.asking import Asked
 from llmsynth_serving.pages.forms import shortest
@@ -78,6 +85,8 @@ class _Kind:
     """Fields that the client's method takes by place."""
     renamed: Mapping[str, str] = field(default_factory=dict)
     """Fields that it takes by another name."""
+    kept: Mapping[str, str] = field(default_factory=dict)
+    """Fields that a job's own record has by another name."""
 
 
 _KINDS = {
@@ -89,6 +98,22 @@ _KINDS = {
         first=("table_id",),
         renamed={"train_id": "train", "holdout_id": "holdout"},
     ),
+    "rebalance": _Kind(
+        order=RebalanceOrder,
+        verb="rebalance",
+        first=("table_id", "groups"),
+        renamed={"test_id": "test"},
+        kept={"table_id": "source_id"},
+    ),
+    "impute": _Kind(
+        order=ImputeOrder, verb="impute", first=("table_id",), kept={"table_id": "source_id"}
+    ),
+    "few-shot": _Kind(
+        order=FewShotOrder,
+        verb="few_shot",
+        first=("rows",),
+        renamed={"schema_table_id": "schema", "examples_table_id": "examples"},
+    ),
 }
 
 
@@ -98,6 +123,7 @@ def of_job(request: Asked, job: Job) -> Snippet | None:
     if kind is None:
         return None
     given = {**job.spec, **job.spec.get("settings", {}), "name": job.name}
+    given |= {name: job.spec[there] for name, there in kind.kept.items()}
     known = kind.order.__dataclass_fields__  # type: ignore[attr-defined]
     body = shortest(kind.order(**{name: given[name] for name in known if name in given}))
     named = {kind.renamed.get(n, n): v for n, v in body.items() if n not in kind.first}
