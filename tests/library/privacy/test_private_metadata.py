@@ -1,5 +1,6 @@
 import datetime as dt
 import math
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -156,6 +157,22 @@ def test_spikes_are_released_and_rare_numbers_are_not():
     column = released(table, epsilon=2.0).schema.column("gain")
     assert isinstance(column, NumberColumn)
     assert set(column.frequent) == {"0", "15024"}
+
+
+def test_a_number_of_declared_bounds_has_its_spikes_released_unless_it_names_some():
+    rng = np.random.default_rng(4)
+    gain = np.concatenate([np.zeros(6000), [777], rng.integers(1, 90_000, 3000)]).astype(np.int64)
+    table = pa.table({"gain": gain, "named": gain})
+    schema = TableSchema(
+        columns=(
+            NumberColumn(name="gain", minimum="0", maximum="90000"),
+            NumberColumn(name="named", minimum="0", maximum="90000", frequent=("5",)),
+        )
+    )
+    found = released(table, epsilon=2.0, schema=schema)
+    assert found.schema.column("gain") == replace(schema.column("gain"), frequent=("0",))
+    assert found.schema.column("named") == schema.column("named")
+    assert found.declared == ("gain", "named")
 
 
 def test_free_text_that_is_declared_is_left_out():
