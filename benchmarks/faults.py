@@ -39,6 +39,7 @@ IN_FLIGHT = 5
 PART_ROWS = 16_384
 SETTINGS = {"PART_ROWS": str(PART_ROWS), "SHARD_ROWS": str(2 * PART_ROWS)}
 END_SECONDS = 1_500.0
+UP_SECONDS = 180.0
 CANCELLED_IN_TURN = 5
 
 
@@ -77,17 +78,29 @@ class Course:
                 time.sleep(1)
 
     def kill(self, times: int, gap: float) -> None:
-        """Kill at random moments, on average `gap` seconds apart."""
+        """Kill at random moments, on average `gap` seconds after the one to be killed was up."""
         database_at = self.dice.randrange(times // 3, 2 * times // 3) if self.postgres else -1
         for number in range(times):
+            target = self.dice.choice(("api", *PLACES)) if number != database_at else "database"
+            self._wait_until_up(target)
             time.sleep(min(self.dice.expovariate(1 / gap), 4 * gap))
-            if number == database_at:
+            if target == "database":
                 self._kill_database()
-            elif self.dice.random() < 2 / 3:
-                self._kill_worker(self.dice.choice(PLACES))
+            elif isinstance(target, int):
+                self._kill_worker(target)
             else:
                 self._kill_api()
         self.is_over = True
+
+    def _wait_until_up(self, target: str | int) -> None:
+        # A process that is still doing its imports has nothing to lose.
+        if target == "api":
+            self.processes.wait_until_ready()
+        deadline = time.monotonic() + UP_SECONDS
+        while isinstance(target, int) and time.monotonic() < deadline:
+            if f"-{self.processes.workers[target].pid}-" in self.watcher.workers:
+                return
+            time.sleep(0.2)
 
     def _kill_worker(self, place: int) -> None:
         worker = self.processes.workers[place]
@@ -167,7 +180,7 @@ def _run(
     tables = _tables(client, processes.home)
     home = processes.home / "service"
     settings = ServiceSettings(home=home, database_url=processes.database_url)
-    watcher = Watcher(settings.database, home / "work", home / "files" / "parts")
+    watcher = Watcher(settings)
     watcher.start()
     stack.callback(watcher.close)
     course = Course(processes, client, random.Random(asked.seed), watcher, postgres)

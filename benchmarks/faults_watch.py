@@ -10,6 +10,8 @@ from pathlib import Path
 
 from llmsynth_serving.database.records import Job
 from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.queue.leases import LEASES
+from llmsynth_serving.settings import ServiceSettings
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
 
@@ -49,9 +51,13 @@ class Interruption:
 class Watcher(threading.Thread):
     """Looks at the database and the work folder several times a second until it is closed."""
 
-    def __init__(self, database_url: str, work: Path, parts: Path) -> None:
+    def __init__(self, settings: ServiceSettings) -> None:
         super().__init__(name="watcher", daemon=True)
-        self._database, self._work, self._parts = Database(database_url), work, parts
+        self._database, self._leases = Database(settings.database), Database(settings.leases)
+        self._work = settings.work_folder
+        self._parts = settings.home / "files" / "parts"
+        self.workers = ""
+        """Names of those that hold a lease."""
         self._ending = threading.Event()
         self._stamps: dict[str, int] = {}
         self.attempts: dict[tuple[str, int], Attempt] = {}
@@ -69,6 +75,8 @@ class Watcher(threading.Thread):
             try:
                 with self._database.reading() as session:
                     jobs = session.scalars(select(Job)).all()
+                with self._leases.reading() as session:
+                    self.workers = " ".join(session.scalars(select(LEASES.c.worker)))
             except DBAPIError:
                 continue
             with self._lock:
@@ -79,6 +87,7 @@ class Watcher(threading.Thread):
         self._ending.set()
         self.join()
         self._database.close()
+        self._leases.close()
 
     def killed(self, pid: int) -> None:
         """Note that a worker is dead by now, and with it the attempts it was at."""

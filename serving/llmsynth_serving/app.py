@@ -16,6 +16,7 @@ from llmsynth_serving.api.audit import AuditController
 from llmsynth_serving.api.description import description
 from llmsynth_serving.api.health import HealthController
 from llmsynth_serving.api.idempotency import Idempotency
+from llmsynth_serving.api.job_feed import JobFeed
 from llmsynth_serving.api.jobs import JobController
 from llmsynth_serving.api.keys import KeyController
 from llmsynth_serving.api.problems import HANDLERS
@@ -40,10 +41,12 @@ def create_app(settings: ServiceSettings) -> Litestar:
     """The ASGI application of one service."""
     prepare_queue(settings.queue)
     service = Service.open(settings)
+    feed = JobFeed(service.database)
 
     @asynccontextmanager
     async def closing(app: Litestar) -> AsyncIterator[None]:
         yield
+        await feed.close()
         service.close()
 
     return Litestar(
@@ -71,6 +74,6 @@ def create_app(settings: ServiceSettings) -> Litestar:
         logging_config=None,  # `set_up_logs` is for whoever starts the process
         openapi_config=description(),
         request_max_body_size=LARGEST_DOCUMENT_BYTES,
-        state=State({"service": service}),
+        state=State({"service": service, "feed": feed}),
         lifespan=[closing],
     )

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import os
 from dataclasses import dataclass
 from typing import Self
 
 from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.processes.forks import Forks
 from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.leases import count_leases
 from llmsynth_serving.rows.desk import RowDesk
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
+
+READER = "llmsynth_serving.objects.ingest"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -22,6 +26,8 @@ class Service:
     storage: Storage
     backlog: Backlog
     desk: RowDesk
+    readers: Forks
+    """Processes that read uploaded files."""
     leases: Database
     """The queue's own database, where workers beat."""
 
@@ -35,6 +41,7 @@ class Service:
             storage=Storage(settings.storage),
             backlog=Backlog(database, settings),
             desk=RowDesk(settings),
+            readers=Forks(READER, {**os.environ, **settings.to_environment()}),
             leases=Database(settings.leases),
         )
 
@@ -45,6 +52,7 @@ class Service:
     def close(self) -> None:
         """Give back all connections."""
         self.desk.close()
+        self.readers.close()
         self.backlog.close()
         self.leases.close()
         self.database.close()

@@ -157,7 +157,7 @@ def test_a_table_may_be_called_anything_and_lies_where_we_say(office: Any, name:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(7200)
+@pytest.mark.timeout(3600)
 def test_two_thousand_malformed_uploads_are_refused_with_a_reason(office: Any) -> None:
     dice = random.Random(6)
     makers = NEVER_A_TABLE + PERHAPS_A_TABLE

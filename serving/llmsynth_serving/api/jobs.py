@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import json
 from collections.abc import AsyncIterator
 from dataclasses import asdict
 from typing import Annotated, Any
@@ -15,6 +14,7 @@ from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from llmsynth_serving.accounts.authentication import requires
 from llmsynth_serving.api.documents import JobDocument, Listing
+from llmsynth_serving.api.job_feed import JobFeed
 from llmsynth_serving.api.orders import (
     EvaluationOrder,
     FewShotOrder,
@@ -30,9 +30,6 @@ from llmsynth_serving.service import Service
 
 Asked = Request[Any, Any, State]
 InState = Annotated[str | None, QueryParameter(name="state")]
-LOOK_SECONDS = 0.5
-LONGEST_WATCH_SECONDS = 3600.0
-"""A stream ends after so long; clients open it again."""
 
 
 class JobController(Controller):
@@ -114,7 +111,7 @@ class JobController(Controller):
         """The job's progress as server-sent events, until it ends."""
         service, project_id = request.app.state.service, request.user.project_id
         await asyncio.to_thread(_document, service, job_id, project_id)
-        return ServerSentEvent(_changes(service, job_id, project_id))
+        return ServerSentEvent(_events(request.app.state.feed, job_id))
 
     @post("/{job_id:str}/cancel", guards=[requires("write")], status_code=200, sync_to_thread=True)
     def cancel(self, request: Asked, job_id: FromPath[str]) -> JobDocument:
@@ -132,19 +129,9 @@ def _document(service: Service, job_id: str, project_id: str) -> JobDocument:
         return JobDocument.of(find(session, Job, job_id, project_id=project_id))
 
 
-async def _changes(
-    service: Service, job_id: str, project_id: str
-) -> AsyncIterator[ServerSentEventMessage]:
-    shown = ""
-    for _ in range(int(LONGEST_WATCH_SECONDS / LOOK_SECONDS)):
-        job = await asyncio.to_thread(_document, service, job_id, project_id)
-        now = {"state": job.state, "attempts": job.attempts, "progress": job.progress}
-        if job.finished_at is not None:
-            now |= {"result": job.result, "error": job.error}
-        text = json.dumps(now)
-        if text != shown:
-            shown = text
+async def _events(feed: JobFeed, job_id: str) -> AsyncIterator[ServerSentEventMessage]:
+    async for text in feed.changes(job_id):
+        if text is None:
+            yield ServerSentEventMessage(comment="nothing new")
+        else:
             yield ServerSentEventMessage(data=text, event="job")
-        if job.finished_at is not None:
-            return
-        await asyncio.sleep(LOOK_SECONDS)

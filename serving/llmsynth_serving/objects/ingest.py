@@ -1,13 +1,17 @@
 """The process that reads one uploaded file: whatever it holds, the service outlives it.
 
 Reading takes memory in proportion to the file, and a hostile file may take more; a process of its
-own gives it all back, and may die without taking a request with it.
+own gives it all back, and may die without taking a request with it. It is forked from one that has
+done the imports.
 """
 
 from __future__ import annotations
 
 import gzip
 import json
+import os
+import signal
+import socket
 import sys
 import zlib
 from pathlib import Path
@@ -22,20 +26,29 @@ from llmsynth.schema.inference import infer_schema
 from llmsynth.tables import read_table
 from llmsynth.tables.conforming import conform
 from llmsynth_serving.objects.profiles import of_table
+from llmsynth_serving.processes.fork_server import serve
 
+LONGEST_SECONDS = 1800
 _GZIP = b"\x1f\x8b"
 _STEP = 1 << 20
 
 
-def main(arguments: list[str]) -> int:
-    """Read SOURCE into the Parquet file TARGET; prints one JSON object, an error among them."""
-    source, target, limits = Path(arguments[0]), Path(arguments[1]), json.loads(arguments[2])
+def main() -> int:
+    """Import what reading needs, then be forked from."""
+    os.dup2(2, 1)  # what a library prints belongs in the log
+    return serve(work)
+
+
+def work(connection: socket.socket) -> None:
+    """Read the one file that the connection names; answers one JSON object, an error among them."""
+    signal.alarm(LONGEST_SECONDS)
+    order = json.loads(connection.makefile("r", encoding="utf-8").readline())
+    source, target = Path(order.pop("source")), Path(order.pop("target"))
     try:
-        answer = ingest(source, target, **limits)
+        answer = ingest(source, target, **order)
     except LlmsynthError as error:
         answer = {"error": {"detail": error.message, "hint": error.hint}}
-    print(json.dumps(answer))  # noqa: T201 the parent reads it
-    return 0
+    connection.sendall(json.dumps(answer).encode() + b"\n")
 
 
 def ingest(
@@ -107,4 +120,4 @@ def _refuse_nul(table: pa.Table) -> None:
 
 
 if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))
+    sys.exit(main())

@@ -4,8 +4,6 @@ from __future__ import annotations
 
 import json
 import shutil
-import subprocess
-import sys
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -31,7 +29,6 @@ from llmsynth_serving.objects.refusals import (
 )
 from llmsynth_serving.service import Service
 
-INGEST = (sys.executable, "-m", "llmsynth_serving.objects.ingest")
 INGEST_SECONDS = 1800.0
 
 
@@ -154,24 +151,21 @@ def delete(service: Service, caller: Caller, table_id: str) -> list[str]:
 
 def _ingested(service: Service, upload: Path, parquet: Path, missing: list[str]) -> dict[str, Any]:
     settings = service.settings
-    limits = {
+    order = {
+        "source": str(upload),
+        "target": str(parquet),
         "max_bytes": settings.max_upload_bytes,
         "max_rows": settings.max_table_rows,
         "max_columns": settings.max_table_columns,
         "missing": missing,
     }
     try:
-        done = subprocess.run(
-            [*INGEST, str(upload), str(parquet), json.dumps(limits)],
-            capture_output=True,
-            timeout=INGEST_SECONDS,
-            check=False,
-        )
-    except subprocess.TimeoutExpired as error:
+        line = service.readers.ask(order, seconds=INGEST_SECONDS)
+    except TimeoutError as error:
         raise RefusedInputError("Reading the file took too long.") from error
-    if done.returncode:
+    if not line:
         raise RefusedInputError("The file could not be read: its reader broke off.")
-    answer: dict[str, Any] = json.loads(done.stdout)
+    answer: dict[str, Any] = json.loads(line)
     if "error" in answer:
         detail = answer["error"]["detail"].replace(str(upload), "The file")
         raise RefusedInputError(detail, hint=answer["error"]["hint"])

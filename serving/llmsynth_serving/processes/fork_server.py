@@ -40,18 +40,21 @@ def serve(body: Body) -> int:
                 os.kill(int(number), signal.SIGKILL)
             control.sendall(b"killed\n")
             continue
+        server = os.getpid()
         pid = os.fork()
         if not pid:
-            _run(body, control, descriptors[0])
+            _run(body, control, descriptors[0], server)
         os.close(descriptors[0])
         children.add(pid)
         control.sendall(f"{pid}\n".encode())
 
 
-def _run(body: Body, control: socket.socket, descriptor: int) -> None:
+def _run(body: Body, control: socket.socket, descriptor: int, server: int) -> None:
     status = 1
     try:
         die_with_parent()
+        if os.getppid() != server:  # it died before it could be watched
+            return
         control.close()
         nothing = os.open(os.devnull, os.O_RDONLY)
         os.dup2(nothing, 0)  # the last copy of the server's own socket that this process has

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import contextlib
+import json
 import socket
 import subprocess
 import sys
@@ -56,6 +57,26 @@ class Forks:
                 self._end()
                 pid = int(self._ask(b"fork\n", theirs))
         return Fork(pid, ours)
+
+    def ask(self, question: object, *, seconds: float) -> bytes:
+        """One fork's answer to one question, a line of JSON each; empty where it died over it.
+
+        Raises:
+            TimeoutError: it took longer; it is ended.
+            OSError: as of `start`.
+        """
+        fork = self.start()
+        with fork.socket:
+            fork.socket.settimeout(seconds)
+            try:
+                with fork.socket.makefile("rwb") as lines:
+                    lines.write(json.dumps(question).encode() + b"\n")
+                    lines.flush()
+                    return lines.readline()
+            except ConnectionError:
+                return b""
+            finally:
+                self.kill(fork)
 
     def kill(self, fork: Fork) -> None:
         """End a fork at once; harmless where it has ended. The socket stays the caller's."""
