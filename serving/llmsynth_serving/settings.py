@@ -65,6 +65,8 @@ class ServiceSettings:
     """A sample of more rows is divided into shards, which several workers draw at once."""
     job_retention_days: float = 30.0
     """Jobs that ended so long ago are removed, with what is left of them in the queue."""
+    table_retention_days: float = 0.0
+    """Generated tables so old are removed with their files; 0 keeps them."""
 
     def __post_init__(self) -> None:
         checks = {
@@ -82,6 +84,7 @@ class ServiceSettings:
             "part_rows": self.part_rows > 0 and self.part_rows % BLOCK_ROWS == 0,
             "shard_rows": self.shard_rows > 0 and self.shard_rows % max(self.part_rows, 1) == 0,
             "job_retention_days": self.job_retention_days > 0,
+            "table_retention_days": self.table_retention_days >= 0,
         }
         for name, holds in checks.items():
             if not holds:

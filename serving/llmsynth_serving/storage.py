@@ -79,13 +79,17 @@ class Storage:
         """Bytes of a file."""
         return int(self._files.size(self._at(path)))
 
+    def modified(self, path: str) -> float:
+        """When a file or folder was last written, in seconds since 1970."""
+        return float(self._files.modified(self._at(path)).timestamp())
+
     def exists(self, path: str) -> bool:
         """Whether a file or folder is there."""
         return bool(self._files.exists(self._at(path)))
 
     def names(self, path: str) -> list[str]:
         """What lies in a folder, without what is being written; empty where there is none."""
-        if not self._files.exists(self._at(path)):
+        if not self._files.isdir(self._at(path)):
             return []
         found = (
             str(entry).rstrip("/").rpartition("/")[2]

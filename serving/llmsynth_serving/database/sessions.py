@@ -59,7 +59,9 @@ def _prepare(connection: DBAPIConnection, entry: ConnectionPoolEntry) -> None:
     # Python's sqlite3 would begin transactions by itself, and too late.
     connection.isolation_level = None
     cursor = connection.cursor()
-    for pragma in ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON"):
+    # The last: what is deleted is overwritten, not only forgotten.
+    pragmas = ("journal_mode=WAL", "synchronous=NORMAL", "foreign_keys=ON", "secure_delete=ON")
+    for pragma in pragmas:
         cursor.execute(f"PRAGMA {pragma}")
     cursor.close()
 

@@ -85,6 +85,8 @@ class Reaper(threading.Thread):
     ) -> None:
         super().__init__(name="reaper", daemon=True)
         self.last_beat = time.monotonic()
+        self.is_first = False
+        """Of all workers alive, the one that does what only one has to do."""
         self._worker, self._database, self._beat_seconds = worker, database, beat_seconds
         self._watch = Watch(lease_seconds)
         self._running, self._recover = running, recover
@@ -116,7 +118,9 @@ class Reaper(threading.Thread):
             LEASES.create(self._database.engine, checkfirst=True)
             self._has_table = True
         self._beat += 1
-        dead = self._watch.silent(self._beats(), time.monotonic())
+        beats = self._beats()
+        dead = self._watch.silent(beats, time.monotonic())
+        self.is_first = self._worker == min(set(beats) - set(dead), default=self._worker)
         dead = [worker for worker in dead if worker != self._worker]
         if dead:
             _log.warning("workers_lost", workers=dead)

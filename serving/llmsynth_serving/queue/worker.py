@@ -19,6 +19,7 @@ from llmsynth_serving.queue.children import Children
 from llmsynth_serving.queue.durable import APPLICATION, QUEUES, VERSION, Queue, prepare_queue
 from llmsynth_serving.queue.leases import Reaper
 from llmsynth_serving.queue.leftovers import Leftovers
+from llmsynth_serving.queue.retention import SECONDS_BETWEEN, Retention
 from llmsynth_serving.queue.workflows import WorkerState, use, worker_name
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
@@ -67,7 +68,7 @@ class Worker:
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._end)
         _log.info("worker_started", worker=self.name, queues=self._queues)
-        healthy = self._watch(reaper, backlog)
+        healthy = self._watch(reaper, backlog, Retention(database, storage, backlog, settings))
         # What does not end in time is left to others, who go on from its checkpoints.
         DBOS.destroy(workflow_completion_timeout_sec=int(settings.drain_seconds) if healthy else 0)
         state.children.close()
@@ -102,14 +103,18 @@ class Worker:
                 polling_interval_sec=settings.poll_seconds,
             )
 
-    def _watch(self, reaper: Reaper, backlog: Backlog) -> bool:
+    def _watch(self, reaper: Reaper, backlog: Backlog, retention: Retention) -> bool:
         longest = 4 * self._settings.lease_seconds
+        swept = float("-inf")
         while not self._ending.wait(self._settings.lease_seconds / 2):
             if time.monotonic() - reaper.last_beat > longest:
                 _log.error("beat_stopped", worker=self.name)
                 return False
             try:
                 backlog.settle()
+                if reaper.is_first and time.monotonic() - swept > SECONDS_BETWEEN:
+                    swept = time.monotonic()
+                    retention.sweep()
             except Exception as error:  # noqa: BLE001 an outage ends the beat as well, and that is watched
                 _log.warning("backlog_failed", error=repr(error))
         return True
