@@ -263,8 +263,9 @@ def _with_extent(
     if axis is not None and ticks is not None:
         first, last = ticks[rows.first], ticks[rows.first + rows.lengths - 1]
         extent |= {FIRST: axis.cells(first), SPAN: pa.array(last - first)}
+    # Put together anew: a table without columns has no rows to append to.
+    cells_of = {name: heads[name] for name in heads.column_names} | extent
     for name, cells in extent.items():
-        heads = heads.append_column(name, cells)
         if name == FIRST and axis is not None:
             columns.append(replace(axis.column, name=FIRST))
         else:
@@ -272,7 +273,7 @@ def _with_extent(
             low, high = str(int(ends.min())), str(int(ends.max()))
             columns.append(NumberColumn(name=name, minimum=low, maximum=high))
     constraints = () if schema is None else schema.constraints
-    return heads, TableSchema(columns=tuple(columns), constraints=constraints)
+    return pa.table(cells_of), TableSchema(columns=tuple(columns), constraints=constraints)
 
 
 def _identifier(data: object) -> IdentifierColumn:

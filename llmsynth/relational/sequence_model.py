@@ -20,12 +20,13 @@ from llmsynth.errors import BundleError
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.relational.cell_numbers import CellNumbers
 from llmsynth.relational.context_fields import Field, context_table
+from llmsynth.relational.gaps import fitted_gaps, gap_column, gaps_of, least_gap
 from llmsynth.relational.group_rows import GroupRows
 from llmsynth.relational.past import GAP, Groups, Past
 from llmsynth.relational.row_drawer import DrawSettings, RowDrawer
 from llmsynth.relational.scale import Numbers
 from llmsynth.relational.time_axis import Ticks, TimeAxis
-from llmsynth.schema.columns import Column, NumberColumn, column_from_json
+from llmsynth.schema.columns import Column, column_from_json
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
@@ -117,12 +118,12 @@ class SequenceModel:
         table = rows.table.select(list(self._readers))
         columns = [schema.column(name) for name in self._readers]
         if ticks is not None:
-            gaps = _gaps(ticks, groups)
+            gaps = gaps_of(ticks, groups)
             numbers[GAP] = gaps
             missing = np.isnan(gaps)
             cells = pa.array(np.where(missing, 0, gaps).astype(np.int64), mask=missing)
             table = table.add_column(0, GAP, cells)
-            columns.insert(0, _gap_column(gaps))
+            columns.insert(0, gap_column(gaps))
         context = self._contexts(rows, plan, numbers, ticks)
         levels = self._levels()
         self.fields = tuple(
@@ -169,7 +170,7 @@ class SequenceModel:
         drawer = RowDrawer(self.synthesizer, settings, where or {}, deadline)
         past = self._past(plan)
         own = self._own_numbers(plan.own)
-        least_gap = self.least_gap
+        least = self.least_gap
         alive = plan.lengths > 0
         parts: list[tuple[Groups, Ticks | None, pa.Table]] = []
         wanted = plan.lengths if max_length is None else np.minimum(plan.lengths, max_length)
@@ -179,7 +180,7 @@ class SequenceModel:
             numbers = past.read(groups) | {name: cells[groups] for name, cells in own.items()}
             context = context_table(self.fields, numbers, self.synthesizer.schema_)
             left = (plan.lengths - step)[groups]
-            gaps = _known_gaps(numbers, step, left) if self.axis else None
+            gaps = _knowngaps_of(numbers, step, left) if self.axis else None
             drawn, came = drawer.draw(context, gaps, step)
             alive[groups[~came]] = False
             groups, left = groups[came], left[came]
@@ -188,7 +189,8 @@ class SequenceModel:
             if past.now is not None and plan.last is not None:
                 gap = np.asarray(drawn[GAP].combine_chunks().fill_null(0), dtype=np.int64)
                 room = plan.last[groups] - past.now[groups]
-                gap = room if gaps is None else _fitted(gap, room, left, step, least_gap)
+                chance = np.random.default_rng((settings.seed, step)).random(len(gap))
+                gap = fitted_gaps(gap, room, left, step, least, chance)
                 ticks = past.now[groups] + gap
                 numbers[GAP] = gap.astype(np.float64) if step else np.full(len(gap), np.nan)
             past.add(groups, numbers, ticks)
@@ -211,7 +213,7 @@ class SequenceModel:
     def least_gap(self) -> int:
         """The smallest gap the model may draw: 0 where two rows of a group may fall together."""
         assert self.synthesizer is not None
-        return _least_gap(self.synthesizer.schema_)
+        return least_gap(self.synthesizer.schema_)
 
     def _joined(self, parts: Sequence[tuple[Groups, Ticks | None, pa.Table]]) -> Written:
         groups = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0, np.int64)
@@ -298,41 +300,6 @@ class SequenceModel:
             raise BundleError(f"{folder / FILE} cannot be read: {error}.") from error
         self.synthesizer = Synthesizer.load(folder / _ROWS)
         return self
-
-
-def _gaps(ticks: Ticks, groups: Groups) -> Numbers:
-    gaps = np.full(len(ticks), np.nan)
-    inside = np.flatnonzero(groups[1:] == groups[:-1]) + 1
-    gaps[inside] = ticks[inside] - ticks[inside - 1]
-    return gaps
-
-
-def _gap_column(gaps: Numbers) -> NumberColumn:
-    known = gaps[~np.isnan(gaps)].astype(np.int64)
-    low, high = (int(known.min()), int(known.max())) if len(known) else (0, 0)
-    return NumberColumn(name=GAP, nullable=True, minimum=str(low), maximum=str(high))
-
-
-def _least_gap(schema: TableSchema) -> int:
-    if GAP not in schema.names:
-        return 0
-    column = schema.column(GAP)
-    return int(column.bounds[0]) if isinstance(column, NumberColumn) else 0
-
-
-def _known_gaps(numbers: Mapping[str, Numbers], step: int, left: Ticks) -> Numbers:
-    """Gaps that are settled: none before the first row, all that remains before the last one."""
-    if step == 0:
-        return np.full(len(left), np.nan)
-    return np.where(left == 1, numbers["#remaining"], -1.0)
-
-
-def _fitted(gap: Ticks, room: Ticks, left: Ticks, step: int, least: int) -> Ticks:
-    """Gaps that leave the rows to come their least gaps, and use up the room with the last row."""
-    if step == 0:
-        return np.zeros(len(gap), dtype=np.int64)
-    most = np.maximum(room - least * (left - 1), 0)
-    return np.where(left == 1, room, np.clip(gap, np.minimum(least, most), most))
 
 
 def _bins(name: str) -> int:

@@ -157,6 +157,13 @@ def test_rows_without_order_keep_the_order_in_which_they_come() -> None:
     assert list(rows.columns) == list(table.columns)
 
 
+def test_groups_need_no_static_column() -> None:
+    table = visits(60)[["patient", "day", "food"]]
+    sample = quick(max_epochs=2).fit(table).sample(25)
+    assert sample.report.groups == 25
+    assert sample.table.column_names == ["patient", "day", "food"]
+
+
 def test_before_a_fit_there_are_no_rows() -> None:
     with pytest.raises(NotFittedError):
         quick().sample(3)
