@@ -12,10 +12,12 @@ from llmsynth_eval.cli.gate_command import add_gate
 from llmsynth_eval.cli.judge_command import add_judge
 from llmsynth_eval.cli.related_command import add_related
 from llmsynth_eval.cli.report_command import add_report
+from llmsynth_eval.cli.shards_command import add_shards
 
 COMMANDS = {
     "report": (add_report, "evaluate synthetic tables in full: report.json and report.html"),
     "judge": (add_judge, "measure one synthetic table quickly"),
+    "shards": (add_shards, "measure a table of any size in Parquet files by sums alone"),
     "augment": (add_augment, "do synthetic rows of a rare class help to find it in real rows?"),
     "related": (add_related, "judge groups of rows in time, or tables joined by keys"),
     "gate": (add_gate, "hold a report against limits; exit status 1 where one is broken"),
