@@ -85,7 +85,7 @@ class JobPages(Controller):
 def _shown(request: Asked, job: Job) -> dict[str, Any]:
     step = job.progress or {}
     total = step.get("total") or 0
-    made = {
+    made: dict[str, Any] = {
         kind.__name__.lower(): there
         for name, kind in MADE.items()
         if not (job.kind == "fit" and kind is Table)  # that one was learned, not made

@@ -82,11 +82,12 @@ function ready(root) {
 document.addEventListener("DOMContentLoaded", () => ready(document));
 document.addEventListener("htmx:afterSwap", (event) => ready(event.detail.target.parentElement ?? document));
 
-// An open menu or a slow answer must not be swapped away from under a reader's focus.
+// A refusal is shown on top, whatever was asked for, until something else is clicked.
 document.addEventListener("htmx:beforeSwap", (event) => {
-  if (event.detail.xhr.status === 422 || event.detail.xhr.status === 400) event.detail.shouldSwap = true;
-  if (event.detail.xhr.headers?.["hx-retarget"] || event.detail.xhr.getResponseHeader("HX-Retarget")) {
-    event.detail.shouldSwap = true;
-    event.detail.isError = false;
-  }
+  if (!event.detail.xhr.getResponseHeader("HX-Retarget")) return;
+  event.detail.shouldSwap = true;
+  event.detail.isError = false;
+});
+document.addEventListener("htmx:beforeRequest", (event) => {
+  if (event.detail.requestConfig.verb === "post") document.getElementById("problems").replaceChildren();
 });
