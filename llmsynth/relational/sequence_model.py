@@ -20,7 +20,7 @@ from llmsynth.errors import BundleError
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.relational.cell_numbers import CellNumbers
 from llmsynth.relational.context_fields import Field, context_table
-from llmsynth.relational.gaps import fitted_gaps, gap_column, gaps_of, least_gap
+from llmsynth.relational.gaps import fitted_gaps, gap_column, gaps_of, least_gap, settled_gaps
 from llmsynth.relational.group_rows import GroupRows
 from llmsynth.relational.past import GAP, Groups, Past
 from llmsynth.relational.row_drawer import DrawSettings, RowDrawer
@@ -180,7 +180,7 @@ class SequenceModel:
             numbers = past.read(groups) | {name: cells[groups] for name, cells in own.items()}
             context = context_table(self.fields, numbers, self.synthesizer.schema_)
             left = (plan.lengths - step)[groups]
-            gaps = _knowngaps_of(numbers, step, left) if self.axis else None
+            gaps = settled_gaps(numbers, step, left) if self.axis else None
             drawn, came = drawer.draw(context, gaps, step)
             alive[groups[~came]] = False
             groups, left = groups[came], left[came]
