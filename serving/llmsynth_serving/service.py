@@ -9,7 +9,7 @@ from typing import Self
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.processes.forks import Forks
 from llmsynth_serving.queue.backlog import Backlog
-from llmsynth_serving.queue.leases import count_leases
+from llmsynth_serving.queue.leases import Presence, present
 from llmsynth_serving.rows.desk import RowDesk
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
@@ -45,9 +45,13 @@ class Service:
             leases=Database(settings.leases),
         )
 
-    def workers(self) -> int:
+    def present(self) -> list[Presence]:
         """Workers that hold a lease; one that died keeps it until another notices."""
-        return count_leases(self.leases)
+        return present(self.leases)
+
+    def workers(self) -> int:
+        """How many they are."""
+        return len(self.present())
 
     def close(self) -> None:
         """Give back all connections."""

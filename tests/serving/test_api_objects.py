@@ -234,9 +234,9 @@ def test_a_finished_job_has_one_last_event(office: Any) -> None:
 def test_metrics_count_jobs_by_state(office: Any) -> None:
     office.add_job(spec={}, state="dead")
     text = office.client.get("/metrics").text
-    assert any(line.startswith('llmsynth_jobs{state="dead"} ') for line in text.splitlines())
+    assert any(line.startswith('llmsynth_shards{state="dead"} ') for line in text.splitlines())
     assert "llmsynth_oldest_waiting_seconds" in text
-    assert "llmsynth_workers 0.0" in text
+    assert 'llmsynth_workers{queue="cpu"} 0.0' in text
 
 
 def test_an_allowance_fills_steadily() -> None:

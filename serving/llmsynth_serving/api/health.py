@@ -23,9 +23,11 @@ class HealthController(Controller):
     opt = {"open": True}  # noqa: RUF012
 
     @get("/health", sync_to_thread=True)
-    def health(self, request: Asked) -> dict[str, str | int]:
-        """The process answers; how many workers hold a lease."""
-        return {"status": "alive", "workers": request.app.state.service.workers()}
+    def health(self, request: Asked) -> dict[str, str | int | float | None]:
+        """The process answers; how many workers hold a lease, and when the latest one beat."""
+        workers = request.app.state.service.present()
+        latest = min((worker.seconds for worker in workers), default=None)
+        return {"status": "alive", "workers": len(workers), "seconds_since_beat": latest}
 
     @get("/ready", sync_to_thread=True)
     def ready(self, request: Asked) -> dict[str, str]:

@@ -43,9 +43,8 @@ class JobController(Controller):
     def fit(self, request: Asked, data: JSONBody[FitOrder]) -> JobDocument:
         """Fit a synthesizer to a table."""
         service, caller = request.app.state.service, request.user
-        job = jobs.order_fit(
-            service, caller, table_id=data.table_id, name=data.name, settings=data.settings()
-        )
+        order = {name: getattr(data, name) for name in ("table_id", "name", "priority")}
+        job = jobs.order_fit(service, caller, settings=data.settings(), **order)
         return JobDocument.of(job)
 
     @post("/sample", guards=[requires("write")], status_code=202, sync_to_thread=True)

@@ -16,6 +16,7 @@ Seed = Annotated[int, Meta(ge=0, lt=1 << 31)]
 Temperature = Annotated[float, Meta(gt=0, le=10)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Limit = Annotated[int, Meta(ge=0, lt=1 << 62)]
+Priority = Annotated[int, Meta(ge=1, le=1_000)]
 Where = dict[str, Any]
 Quotas = Annotated[
     dict[Column, Annotated[dict[Column, Share], Meta(min_length=1, max_length=1_000)]],
@@ -35,6 +36,8 @@ class FitOrder:
 
     table_id: Id
     name: Name = "synthesizer"
+    priority: Priority = 100
+    """Lower comes first."""
     model: ModelName = "compact"
     target: Column | None = None
     max_minutes: Annotated[float, Meta(gt=0, le=10_080)] | None = None
@@ -55,7 +58,11 @@ class FitOrder:
     def settings(self) -> dict[str, Any]:
         """The settings alone."""
         names = [part.name for part in fields(self)]
-        return {name: getattr(self, name) for name in names if name not in ("table_id", "name")}
+        return {
+            name: getattr(self, name)
+            for name in names
+            if name not in ("table_id", "name", "priority")
+        }
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -74,6 +81,8 @@ class SampleOrder:
     synthesizer_id: Id
     rows: Annotated[int, Meta(ge=1, le=MOST_ROWS)]
     name: Name = "sample"
+    priority: Priority = 100
+    """Lower comes first."""
     where: Where = field(default_factory=dict)
     """Column to value, the same for all rows."""
     quotas: Quotas = field(default_factory=dict)
@@ -92,6 +101,8 @@ class EvaluationOrder:
     train_id: Id
     holdout_id: Id
     name: Name = "report"
+    priority: Priority = 100
+    """Lower comes first."""
     target: Column | None = None
     seed: Seed = 0
 

@@ -13,14 +13,22 @@ from llmsynth_serving.accounts.keys import Caller
 from llmsynth_serving.database.records import ApiKey, Job, Synthesizer, Table, new_id
 from llmsynth_serving.objects.ownership import find
 from llmsynth_serving.objects.refusals import ConflictError, QuotaError, RefusedInputError
+from llmsynth_serving.objects.resources import resources
 from llmsynth_serving.objects.shards import divide
 from llmsynth_serving.service import Service
 
 RUNNING = ("queued", "running")
+USUAL_PRIORITY = 100
 
 
 def order_fit(
-    service: Service, caller: Caller, *, table_id: str, name: str, settings: dict[str, Any]
+    service: Service,
+    caller: Caller,
+    *,
+    table_id: str,
+    name: str,
+    settings: dict[str, Any],
+    **order: Any,
 ) -> Job:
     """Queue a fit; the synthesizer is there at once, in the state `fitting`."""
     with service.database.session() as session:
@@ -30,7 +38,8 @@ def order_fit(
         )
         session.add(synthesizer)
         session.flush()
-        spec = {"table_id": table.id, "synthesizer_id": synthesizer.id, "settings": settings}
+        ids = {"table_id": table.id, "synthesizer_id": synthesizer.id}
+        spec = {**ids, "settings": settings, **order}
         job = add_job(session, caller, kind="fit", name=name, spec=spec)
         synthesizer.job_id = job.id
     return submitted(service, job)
@@ -117,22 +126,27 @@ def retry(service: Service, caller: Caller, job_id: str) -> Job:
             synthesizer = find(session, Synthesizer, synthesizer_id, project_id=caller.project_id)
             if old.kind == "fit":
                 synthesizer.state = "fitting"
-        job = add_job(session, caller, kind=old.kind, name=old.name, spec=dict(old.spec))
+        spec = {**old.spec, "priority": old.priority}
+        job = add_job(session, caller, kind=old.kind, name=old.name, spec=spec)
         divide(session, job, service.settings)
     return submitted(service, job)
 
 
-def add_job(
-    session: Session, caller: Caller, *, kind: str, name: str, spec: dict[str, Any]
-) -> Job:
-    """A new job in this transaction; `submitted` queues it after the commit."""
+def add_job(session: Session, caller: Caller, *, kind: str, name: str, spec: dict[str, Any]) -> Job:
+    """A new job in this transaction; `submitted` queues it after the commit.
+
+    Args:
+        spec: with `priority`, which becomes the job's own.
+    """
     _check_running(session, caller)
     job = Job(
         id=caller.order_id or new_id(),
         project_id=caller.project_id,
         name=name,
         kind=kind,
-        spec=spec,
+        spec={key: value for key, value in spec.items() if key != "priority"},
+        resources=resources(session, kind, spec),
+        priority=int(spec.get("priority", USUAL_PRIORITY)),
     )
     session.add(job)
     session.flush()

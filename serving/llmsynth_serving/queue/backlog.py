@@ -13,8 +13,9 @@ from sqlalchemy.orm import aliased
 from llmsynth_serving.database.records import Job, now
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.queue.accounts import JobAccount
-from llmsynth_serving.queue.durable import JSON_ONLY, VERSION, WORKFLOW, queue_client
+from llmsynth_serving.queue.durable import JSON_ONLY, USUAL, VERSION, WORKFLOW, queue_client
 from llmsynth_serving.queue.families import WAITING, locked, shards_of
+from llmsynth_serving.queue.leases import present
 from llmsynth_serving.settings import ServiceSettings
 
 PATIENCE_SECONDS = 5.0
@@ -31,6 +32,7 @@ class Backlog:
         self._database = database
         self._account = JobAccount(database)
         self._url = settings.queue
+        self._leases = Database(settings.leases)
         self._opened: DBOSClient | None = None
 
     @property
@@ -50,7 +52,7 @@ class Backlog:
             self._client.enqueue(
                 {
                     "workflow_name": WORKFLOW,
-                    "queue_name": part.resources,
+                    "queue_name": self._queue_for(part),
                     "workflow_id": part.id,
                     "priority": part.priority,
                     "app_version": VERSION,
@@ -121,8 +123,16 @@ class Backlog:
 
     def close(self) -> None:
         """Give back the connections."""
+        self._leases.close()
         if self._opened is not None:
             self._opened.destroy()
+
+    def _queue_for(self, job: Job) -> str:
+        # A language model works on any machine, if slowly: better that than to wait for ever.
+        if job.resources == USUAL:
+            return USUAL
+        taken = {queue for worker in present(self._leases) for queue in worker.queues}
+        return job.resources if job.resources in taken else USUAL
 
     def _waiting(self) -> list[Job]:
         """Jobs that ought to be in the queue: not those whose shards are still being drawn."""

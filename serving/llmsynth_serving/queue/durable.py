@@ -21,6 +21,7 @@ CRASHES_ALLOWED = 10
 
 Queue = Literal["cpu", "gpu"]
 QUEUES: tuple[Queue, ...] = ("cpu", "gpu")
+USUAL: Queue = "cpu"
 
 
 def prepare_queue(url: str) -> None:

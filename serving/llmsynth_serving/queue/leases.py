@@ -7,7 +7,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
 
 import sqlalchemy as sa
 import structlog
@@ -15,20 +17,46 @@ import structlog
 from llmsynth_serving.database.sessions import Database
 
 LEASES = sa.Table(
-    "llmsynth_lease",
+    "llmsynth_worker",
     sa.MetaData(),
     sa.Column("worker", sa.String(120), primary_key=True),
     sa.Column("beat", sa.BigInteger, nullable=False),
+    sa.Column("queues", sa.String(100), nullable=False),
+    # By the database's clock, the only one that all machines share.
+    sa.Column("seen_at", sa.DateTime(timezone=True), nullable=False),
 )
 _log = structlog.get_logger("llmsynth.leases")
 
 
-def count_leases(database: Database) -> int:
-    """Workers that beat, or did until lately; 0 where none ever did."""
+@dataclass(frozen=True, kw_only=True)
+class Presence:
+    """One worker, as its lease tells of it."""
+
+    worker: str
+    queues: tuple[str, ...]
+    seconds: float
+    """Since its last beat."""
+
+
+def present(database: Database) -> list[Presence]:
+    """Workers that beat, or did until lately; none where none ever did."""
     if not sa.inspect(database.engine).has_table(LEASES.name):
-        return 0
+        return []
     with database.reading() as session:
-        return session.scalar(sa.select(sa.func.count()).select_from(LEASES)) or 0
+        rows = session.execute(sa.select(LEASES, sa.func.now().label("moment"))).all()
+    return [
+        Presence(
+            worker=row.worker,
+            queues=tuple(row.queues.split(",")),
+            seconds=max((_utc(row.moment) - _utc(row.seen_at)).total_seconds(), 0.0),
+        )
+        for row in rows
+    ]
+
+
+def _utc(moment: datetime | str) -> datetime:
+    read = datetime.fromisoformat(moment) if isinstance(moment, str) else moment
+    return read.replace(tzinfo=UTC) if read.tzinfo is None else read
 
 
 class Watch:
@@ -68,6 +96,7 @@ class Reaper(threading.Thread):
 
     Args:
         database: where the leases are; the queue's own database.
+        queues: which jobs it takes.
         running: the workers that own a running job, by the queue's account.
         recover: gives the jobs of dead workers back to their queues; must be idempotent, since
             several reapers may call it for the same worker.
@@ -78,6 +107,7 @@ class Reaper(threading.Thread):
         worker: str,
         database: Database,
         *,
+        queues: Sequence[str],
         beat_seconds: float,
         lease_seconds: float,
         running: Callable[[], set[str]],
@@ -88,6 +118,7 @@ class Reaper(threading.Thread):
         self.is_first = False
         """Of all workers alive, the one that does what only one has to do."""
         self._worker, self._database, self._beat_seconds = worker, database, beat_seconds
+        self._queues = ",".join(queues)
         self._watch = Watch(lease_seconds)
         self._running, self._recover = running, recover
         self._ending = threading.Event()
@@ -131,9 +162,10 @@ class Reaper(threading.Thread):
     def _beats(self) -> dict[str, int | None]:
         with self._database.session() as session:
             own = LEASES.c.worker == self._worker
-            changed = session.execute(LEASES.update().where(own).values(beat=self._beat))
+            said = {"beat": self._beat, "queues": self._queues, "seen_at": sa.func.now()}
+            changed = session.execute(LEASES.update().where(own).values(**said))
             if not changed.rowcount:  # type: ignore[attr-defined]
-                session.execute(LEASES.insert().values(worker=self._worker, beat=self._beat))
+                session.execute(LEASES.insert().values(worker=self._worker, **said))
             rows = session.execute(sa.select(LEASES.c.worker, LEASES.c.beat)).all()
         beats: dict[str, int | None] = dict.fromkeys(self._running())
         beats.update({str(worker): int(beat) for worker, beat in rows})

@@ -59,6 +59,7 @@ class Worker:
         reaper = Reaper(
             self.name,
             leases,
+            queues=self._queues,
             beat_seconds=settings.beat_seconds,
             lease_seconds=settings.lease_seconds,
             running=_running_workers,
