@@ -6,7 +6,8 @@
 Builds the table by resampling the rows of a real one and adding noise to its numbers, in files of
 500,000 rows, unless the folder holds one already. Then one process of its own infers the schema of
 all rows in one pass, draws the rows to learn from and as many to judge by (disjoint, evenly), fits
-within the minutes, draws new rows, and judges them; its peak memory is the kernel's figure.
+within the minutes, draws new rows, and judges them on samples and, by counts, against all rows; its
+peak memory is the kernel's figure.
 """
 
 from __future__ import annotations
@@ -22,13 +23,14 @@ from pathlib import Path
 import numpy as np
 import pyarrow as pa
 import pyarrow.parquet as pq
+from llmsynth_eval.runner import judge
+from llmsynth_eval.shards import judge_shards
 from machine import describe
 
 from llmsynth import Synthesizer, read_table
 from llmsynth.schema import infer_schema
 from llmsynth.tables import conform
 from llmsynth.tables.parquet_shards import ParquetShards
-from llmsynth_eval.runner import judge
 
 _FILE_ROWS = 500_000
 _NOISE = 0.1
@@ -136,6 +138,8 @@ def _work(options: argparse.Namespace) -> None:
     )
     figures = {f.name: (f.value, f.floor) for f in judged.figures}
     tell("judged", figures=figures)
+    whole = judge_shards(synthetic, shards, schema=synthesizer.schema_)
+    tell("judged against all rows", rows=whole.num_rows, shape=whole.shape, trend=whole.trend)
 
 
 if __name__ == "__main__":

@@ -83,7 +83,7 @@ def test_all_is_every_extra_that_fits_on_any_machine(project: Mapping[str, Any])
     ("folder", "extras"),
     [
         ("llmsynth", ("train", "eval", "privacy", "remote", "ray", "vllm")),
-        ("eval/llmsynth_eval", ("eval", "text-eval")),
+        ("eval/llmsynth_eval", ("eval", "text-eval", "ray")),
         ("serving/llmsynth_serving", ("serving", "eval")),
     ],
 )

@@ -32,7 +32,7 @@ def cluster() -> Iterator[None]:
 
 
 @pytest.mark.slow
-@pytest.mark.timeout(600)
+@pytest.mark.timeout(1200)
 def test_two_workers_of_ray_train_give_the_loss_curve_of_one_process(
     cluster: None, tmp_path: Path
 ) -> None:
