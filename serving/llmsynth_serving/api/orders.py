@@ -51,6 +51,8 @@ class FitOrder:
     entity: Column | None = None
     """Column that says whose row it is; each row is its own unit when omitted."""
     rows_per_entity: Annotated[int, Meta(ge=1, le=1_000)] = 1
+    personal_data: Literal["replace", "keep", "refuse"] = "replace"
+    """What becomes of names, e-mail addresses, phone numbers and ids of people in columns."""
     schema_is_public: bool = False
     """With epsilon: kinds, categories and bounds of the table's schema are known to everybody.
     Otherwise they are found out anew, with noise."""

@@ -41,7 +41,7 @@ def gaps() -> pa.Table:
 
 @pytest.fixture(scope="module")
 def fitted(gaps: pa.Table) -> Synthesizer:
-    return Synthesizer(max_epochs=40, keep_rare=True).fit(gaps)
+    return Synthesizer(max_epochs=25, keep_rare=True).fit(gaps)
 
 
 @pytest.fixture(scope="module")

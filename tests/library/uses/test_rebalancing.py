@@ -142,6 +142,7 @@ def test_ranges_and_a_classifier_choose_among_the_rows_drawn() -> None:
     assert (found.verdict, found.test) == ("not measured", None)
 
 
+@pytest.mark.slow
 def test_too_few_test_rows_are_said_and_a_fitted_synthesizer_is_refused() -> None:
     table = fraud(24, 200, 5)
     model = Synthesizer(target="fraud", max_epochs=1)
@@ -152,6 +153,22 @@ def test_too_few_test_rows_are_said_and_a_fitted_synthesizer_is_refused() -> Non
         rebalance(table, {"fraud": 0.2}, synthesizer=model)
 
 
+def test_the_command_does_without_a_verdict_where_no_rows_are_held_out(
+    tmp_path, invoke_app
+) -> None:
+    write_table(fraud(60, 340, 6), tmp_path / "t.csv")
+    out = tmp_path / "more.csv"
+    options = ["--column", "fraud", "--value", "yes", "--share", "0.3", "--test-share", "0"]
+    status, told, complaint = invoke_app(
+        ["rebalance", tmp_path / "t.csv", "--out", out, *options, "--max-epochs", "1"]
+    )
+    assert status == 0, complaint
+    assert "fraud=yes: 86 rows added to 60" in told
+    assert "Not measured: no rows were held out." in told
+    assert read_table(out).num_rows == 486
+
+
+@pytest.mark.slow
 def test_the_command_writes_table_verdict_and_held_out_rows(tmp_path, invoke_app) -> None:
     write_table(fraud(60, 340, 6), tmp_path / "t.csv")
     out, report = tmp_path / "more.csv", tmp_path / "report"
