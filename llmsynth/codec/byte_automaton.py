@@ -90,6 +90,8 @@ class ByteAutomaton:
         before, earlier = _grouped(self.moves[sources, places], sources, len(self.moves))
         affected: npt.NDArray[np.integer] = np.arange(len(self.moves), dtype=np.int64)
         for _ in range(depth - 1):
+            if not len(affected):
+                break
             seen = np.where(alive[affected], kinds[self.moves[affected]], DEAD)
             apart = _set_apart(kinds, affected, np.column_stack([kinds[affected], seen]))
             if not len(apart):

@@ -139,7 +139,10 @@ def test_the_allowed_tokens_of_each_state_are_exactly_those_that_can_be_walked()
         assert automaton.allowed(state).tolist() == walked
 
 
-@pytest.mark.parametrize("pattern", [ROW, "a|ab|abc(?:de){2,}", "é+|日本", '"[^"\n]*"', "(?:x|)y?"])
+@pytest.mark.parametrize(
+    "pattern",
+    [ROW, "a|ab|abc(?:de){2,}", "é+|日本", '"[^"\n]*"', "(?:x|)y?", "[0-9]{2}\n"],
+)
 def test_it_agrees_with_the_reference_index_in_every_state(pattern: str) -> None:
     if pattern == ROW:
         pattern = pattern.replace(CHARACTER, "[a-zé]")
