@@ -15,6 +15,7 @@ from __future__ import annotations
 import argparse
 import json
 import resource
+import shutil
 import subprocess
 import sys
 import time
@@ -72,7 +73,10 @@ def _options() -> argparse.Namespace:
 def _build(source: Path, folder: Path, size: float, seed: int) -> None:
     table = read_table(source)
     table = conform(table, infer_schema(table))
-    folder.mkdir(parents=True, exist_ok=True)
+    # Under its name only when it is whole: a build that was stopped is begun again.
+    hidden = folder.with_name(f".{folder.name}.building")
+    shutil.rmtree(hidden, ignore_errors=True)
+    hidden.mkdir(parents=True)
     draw = np.random.default_rng(seed)
     written, number = 0, 0
     while written < size:
@@ -80,7 +84,7 @@ def _build(source: Path, folder: Path, size: float, seed: int) -> None:
         columns = [_noisy(column, draw) for column in rows.itercolumns()]
         first = number * _FILE_ROWS
         columns.append(pa.chunked_array([pa.array(np.arange(first + 1, first + _FILE_ROWS + 1))]))
-        path = folder / f"part-{number:05d}.parquet"
+        path = hidden / f"part-{number:05d}.parquet"
         noisy = pa.table(columns, names=[*rows.column_names, "row_id"])
         # Plain pages: five gigabytes on disk are five in memory, too.
         pq.write_table(
@@ -88,6 +92,7 @@ def _build(source: Path, folder: Path, size: float, seed: int) -> None:
         )
         written += path.stat().st_size
         number += 1
+    hidden.replace(folder)
 
 
 def _noisy(column: pa.ChunkedArray, draw: np.random.Generator) -> pa.ChunkedArray:
