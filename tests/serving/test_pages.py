@@ -238,6 +238,8 @@ def test_a_job_is_watched_cancelled_and_tried_again(browser: Browser, table: str
     assert "<html" not in part.text
     cancelled = browser.send(f"/jobs/{job}/cancel")
     assert "cancelled" in cancelled.text
+    assert f"/v1/jobs/{job}/cancel" in cancelled.text
+    assert "service.cancel(" in cancelled.text
     assert "hx-trigger" not in browser.get(f"/jobs/{job}/progress").text
     assert browser.send(f"/jobs/{job}/cancel").status_code == 409
     again = browser.send(f"/jobs/{job}/retry")
@@ -307,7 +309,7 @@ def test_a_key_is_shown_once_and_its_end_ends_its_sessions(browser: Browser) -> 
     guest = browser.client.cookies["llmsynth_session"]
     browser.client.cookies.set("llmsynth_session", mine)
     browser.token = token
-    assert "revoked" in browser.send(f"/keys/{key_id}/revoke").text
+    assert f"/v1/keys/{key_id}/revoke" in browser.send(f"/keys/{key_id}/revoke").text
     browser.client.cookies.clear()
     browser.client.cookies.set("llmsynth_session", guest)
     assert browser.get("/tables").url.path == "/sign-in"
@@ -338,7 +340,8 @@ def test_a_report_is_shown_where_it_can_reach_nothing(browser: Browser) -> None:
 def test_a_table_is_parted_and_deleted(browser: Browser) -> None:
     browser.sign_in()
     whole = browser.upload(name="whole").url.path.rsplit("/", 1)[-1]
-    browser.send(f"/tables/{whole}/split", holdout_percent="25")
+    parted = browser.send(f"/tables/{whole}/split", holdout_percent="25")
+    assert f"/v1/tables/{whole}/split" in parted.text
     parts = {t.name: t for t in browser.records(Table) if t.name.startswith("whole ")}
     assert (parts["whole train"].num_rows, parts["whole holdout"].num_rows) == (225, 75)
     seen = [

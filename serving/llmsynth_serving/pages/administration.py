@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from datetime import timedelta
 from typing import Any
+from urllib.parse import quote
 
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
@@ -28,9 +29,9 @@ class KeyPages(Controller):
     guards = (requires("admin"),)
 
     @get(sync_to_thread=True)
-    def list_keys(self, request: Asked) -> Response[Any]:
+    def list_keys(self, request: Asked, revoked: FromQuery[str | None] = None) -> Response[Any]:
         """The project's keys, and the form for one more."""
-        return _list(request)
+        return _list(request, revoked=revoked)
 
     @post(status_code=200, sync_to_thread=True)
     def create(self, request: Asked, data: Filled) -> Response[Any]:
@@ -73,7 +74,7 @@ class KeyPages(Controller):
         caller = caller_of(request)
         with service_of(request).database.session() as session:
             keys.revoke(session, key_id, project_id=caller.project_id, caller=caller)
-        return go(request, "/keys")
+        return go(request, f"/keys?revoked={key_id}")
 
 
 class AuditPages(Controller):
@@ -109,7 +110,9 @@ def _list(
     filled: Form | None = None,
     error: LlmsynthError | None = None,
     status: int = 200,
+    revoked: str | None = None,
 ) -> Response[Any]:
+    path = f"/v1/keys/{quote(revoked)}/revoke" if revoked else None
     with service_of(request).database.reading() as session:
         known = keys.list_keys(session, caller_of(request).project_id)
     return page(
@@ -120,6 +123,7 @@ def _list(
         scopes=SCOPES,
         filled=filled or {},
         error=error,
+        snippet=snippets.bare(request, "POST", path) if path else None,
     )
 
 

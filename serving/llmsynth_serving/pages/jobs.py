@@ -60,8 +60,15 @@ class JobPages(Controller):
     def show(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
         """One job: how far it is, what was asked, what came of it."""
         job = found(request, Job, job_id)
-        call = snippets.of_job(request, job)
-        return page(request, "job.html", **_shown(request, job), snippet=call)
+        done = one_of(request.query_params.get("done"), ("cancel", "retry"))
+        return page(
+            request,
+            "job.html",
+            **_shown(request, job),
+            snippet=snippets.of_job(request, job),
+            done=snippets.act(request, job_id, done) if done else None,
+            done_name=done,
+        )
 
     @get("/{job_id:str}/progress", sync_to_thread=True)
     def progress(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
@@ -73,13 +80,13 @@ class JobPages(Controller):
     def cancel(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
         """End a job, waiting or running."""
         jobs.cancel(service_of(request), caller_of(request), job_id)
-        return go(request, f"/jobs/{job_id}")
+        return go(request, f"/jobs/{job_id}?done=cancel")
 
     @post("/{job_id:str}/retry", guards=[requires("write")], status_code=200, sync_to_thread=True)
     def retry(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
         """Order the work of a failed job again."""
         again = jobs.retry(service_of(request), caller_of(request), job_id)
-        return go(request, f"/jobs/{again.id}")
+        return go(request, f"/jobs/{again.id}?done=retry")
 
 
 def _shown(request: Asked, job: Job) -> dict[str, Any]:

@@ -148,6 +148,23 @@ def upload(request: Asked, name: str) -> Snippet:
     )
 
 
+def act(request: Asked, job_id: str, verb: str) -> Snippet:
+    """Something done to a job: `cancel` or `retry`."""
+    path = f"/v1/jobs/{quote(job_id)}/{verb}"
+    return snippet(request, "POST", path, verb=f"job = {call(verb, job_id)}")
+
+
+def split(request: Asked, table_id: str) -> Snippet:
+    """A table parted in two."""
+    return snippet(
+        request,
+        "POST",
+        f"/v1/tables/{quote(table_id)}/split",
+        verb=f"train, holdout = {call('split', table_id, holdout_share=0.2)}",
+        body={"holdout_share": 0.2},
+    )
+
+
 def deletion(request: Asked, kind: str, object_id: str) -> Snippet:
     """An object on its way out; `kind` as the API's paths have it."""
     fetch = f"service.{kind.removesuffix('s')}({object_id!r})"

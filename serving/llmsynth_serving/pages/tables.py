@@ -33,7 +33,7 @@ from llmsynth_serving.pages.asking import (
     names,
     service_of,
 )
-from llmsynth_serving.pages.forms import Form, go, lines, order, shortest, text
+from llmsynth_serving.pages.forms import Form, go, lines, order, text
 from llmsynth_serving.pages.rendering import page
 from llmsynth_serving.service import Service
 
@@ -144,7 +144,7 @@ class TablePages(Controller):
         wanted = order(SplitOrder, data, holdout_share=int(percent) / 100)
         service, caller = service_of(request), caller_of(request)
         train, _ = splits.split(service, caller, table_id, **asdict(wanted))
-        return go(request, f"/tables/{train.id}?made=split")
+        return go(request, f"/tables/{train.id}?made=split&of={table_id}")
 
     @post(
         "/{table_id:str}/delete", guards=[requires("write")], status_code=200, sync_to_thread=True
@@ -196,12 +196,5 @@ def _snippet(request: Asked, table: Table, made: str | None) -> snippets.Snippet
     if made == "upload":
         return snippets.upload(request, table.name)
     if made == "split":
-        body = shortest(SplitOrder())
-        return snippets.snippet(
-            request,
-            "POST",
-            "/v1/tables/TABLE/split",
-            verb="train, holdout = service.split('TABLE', holdout_share=0.2)",
-            body=body or {"holdout_share": 0.2},
-        )
+        return snippets.split(request, request.query_params.get("of", table.id))
     return None
