@@ -7,12 +7,13 @@ from collections.abc import Callable, Iterator, Sequence
 from itertools import zip_longest
 from pathlib import Path
 
+import pyarrow as pa
 import pytest
 import torch
 from tokenizers import Tokenizer, models
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from llmsynth import demo_tables
+from llmsynth import PromptedSynthesizer, PromptSettings, demo_tables
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.adapter import Adapter
@@ -24,7 +25,7 @@ from llmsynth.engines.vllm_settings import VllmSettings
 from llmsynth.errors import EngineError, SettingsError
 from llmsynth.models.compact import CompactModel, CompactShape
 from llmsynth.models.servable_compact import write_servable
-from llmsynth.schema import infer_schema
+from llmsynth.schema import CategoryColumn, NumberColumn, TableSchema, infer_schema
 
 # vLLM and what it imports warn of their own affairs.
 pytestmark = [pytest.mark.filterwarnings("ignore"), pytest.mark.usefixtures("vllm_here")]
@@ -254,3 +255,23 @@ def test_a_compact_model_is_served(vllm_here: None, tmp_path: Path) -> None:
     rows = table.to_pylist()
     assert all(language.parse(language.serialize(row)) == row for row in rows)
     assert len({str(row) for row in rows}) > 20
+
+
+def test_rows_by_prompt_are_drawn_by_vllm_behind_one_prompt_each(
+    engine: VllmEngine, bpe_model_dir: Path
+) -> None:
+    sex = CategoryColumn(name="sex", categories=("Male", "Female"))
+    schema = TableSchema(columns=(NumberColumn(name="age", maximum="99"), sex))
+    settings = PromptSettings(rows_per_prompt=8, keep_duplicates=True)
+    synthesizer = PromptedSynthesizer(
+        schema=schema,
+        examples=pa.table({"age": [20, 60], "sex": ["Male", "Female"]}),
+        model=str(bpe_model_dir),
+        engine=engine,
+        settings=settings,
+    )
+    first, second = (synthesizer.sample(16, quotas={"sex": {"Male": 0.25}}) for _ in range(2))
+    assert first.table.equals(second.table)
+    assert first.table["sex"].to_pylist().count("Male") == 4
+    assert not {(20, "Male"), (60, "Female")} & {tuple(r.values()) for r in first.table.to_pylist()}
+    assert str(first.provenance["model"]).count("vllm") == 1
