@@ -12,6 +12,7 @@ import pyarrow as pa
 import typer
 
 from llmsynth import demo_tables
+from llmsynth.cli.clinical import clinical_demo
 from llmsynth.cli.failures import INTERRUPTED, PARTIAL
 from llmsynth.cli.fit import fit_into, prepare_folder
 from llmsynth.cli.judging import DemoFiles, judged
@@ -23,6 +24,7 @@ from llmsynth.schema import CategoryColumn, TableSchema, infer_schema
 from llmsynth.tables import write_table
 
 SPLIT_SEED = 0
+DEFAULT_MINUTES = 2.0
 
 
 class DemoName(StrEnum):
@@ -35,9 +37,21 @@ class DemoName(StrEnum):
 def demo_command(
     out: Annotated[Path, typer.Option(help="Folder for everything the demo makes.")] = Path("demo"),
     table: Annotated[DemoName, typer.Option(help="Which packaged table.")] = DemoName.adult,
-    max_minutes: Annotated[float, typer.Option(help="Most minutes the fit may take.")] = 2.0,
+    max_minutes: Annotated[
+        float | None, typer.Option(help="Most minutes the fit may take; 2, clinical 20.")
+    ] = None,
+    clinical: Annotated[
+        bool, typer.Option("--clinical", help="Clinical notes by a language model instead.")
+    ] = False,
+    model: Annotated[
+        str, typer.Option(help="With --clinical: the pretrained model.")
+    ] = "smollm2-135m",
 ) -> None:
     """Fit a small real table, write a synthetic one, and measure it against held-out real rows."""
+    if clinical:
+        clinical_demo(out, max_minutes=max_minutes, model=model)
+        return
+    max_minutes = DEFAULT_MINUTES if max_minutes is None else max_minutes
     require_judges()
     about, files = demo_tables.describe(table.value), DemoFiles(out)
     prepare_folder(files.synthesizer)

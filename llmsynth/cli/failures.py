@@ -18,6 +18,7 @@ INTERRUPTED = 130
 
 _EXTRAS = {
     "dp_accounting": "privacy",
+    "jinja2": "train",
     "opacus": "privacy",
     "outlines_core": "train",
     "safetensors": "train",
