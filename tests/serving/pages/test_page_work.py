@@ -1,0 +1,192 @@
+"""The work that people do on pages, in one process, without a worker and without a script."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from llmsynth_serving.database.records import Job, Table
+
+
+def test_an_upload_is_profiled_column_by_column(browser: Any, table: str) -> None:
+    browser.sign_in()
+    page = browser.get(f"/tables/{table}").text
+    assert page.count('class="shape"') == 5
+    assert "33.3% missing" in page
+    assert "Histogram of age" in page
+    assert "Oslo" in page
+    rows = browser.get(f"/tables/{table}/rows?first=295").text
+    assert "296 to 300 of 300" in rows
+    assert '<i class="soft">missing</i>' in rows
+
+
+def test_what_is_no_table_is_refused_beside_the_form(browser: Any) -> None:
+    browser.sign_in()
+    answer = browser.upload(b"a,b\n1,2,3\n")
+    assert answer.status_code == 400
+    assert "line 2" in answer.text
+    assert 'type="file"' in answer.text
+    assert browser.send(f"/tables?form_token={browser.token}").status_code in (400, 422)
+
+
+def test_a_schema_is_corrected_by_its_form(browser: Any, table: str) -> None:
+    browser.sign_in()
+    saved = browser.send(
+        f"/tables/{table}/schema",
+        **{
+            "version": "1",
+            "first": "0",
+            "0.kind": "number",
+            "0.shown": "number",
+            "0.minimum": "10",
+            "0.maximum": "120",
+            "0.description": "in years",
+            "2.kind": "text",
+            "2.shown": "category",
+            "2.nullable": "true",
+            "rules": "joined <= left",
+        },
+    )
+    assert saved.status_code == 200, saved.text
+    assert "Saved" in saved.text
+    (record,) = [one for one in browser.records(Table) if one.id == table]
+    age, city = record.schema["columns"][0], record.schema["columns"][2]
+    assert (age["minimum"], age["maximum"], age["description"]) == ("10", "120", "in years")
+    assert city["kind"] == "text"
+    assert record.schema["constraints"][0]["kind"] == "inequality"
+    again = browser.send(f"/tables/{table}/schema", version="1", first="0", rules="")
+    assert again.status_code == 412
+    assert "version 2" in again.text
+    wrong = browser.send(f"/tables/{table}/schema", version="2", first="0", rules="what is this")
+    assert wrong.status_code == 400
+    assert "no rule" in wrong.text
+
+
+def test_another_kind_brings_what_the_cells_hold(browser: Any, table: str) -> None:
+    browser.sign_in()
+    part = browser.get(f"/tables/{table}/schema/column?number=0&0.kind=category")
+    assert "50 categories" in part.text
+    assert "<html" not in part.text
+    wrong = browser.get(f"/tables/{table}/schema/column?number=1&1.kind=date")
+    assert "cannot be read as date" in wrong.text
+    assert browser.get(f"/tables/{table}/schema/column?number=99&99.kind=text").status_code == 400
+
+
+def test_a_fit_is_ordered_once_however_often_the_form_is_sent(browser: Any, table: str) -> None:
+    browser.sign_in()
+    form = {"name": "mine", "target": "sex", "pace": "quick", "order_id": "a" * 32, "rules": ""}
+    first = browser.send(f"/tables/{table}/fit", **form)
+    assert first.url.path == f"/jobs/{'a' * 32}"
+    assert "waiting for a worker" in first.text
+    assert "No worker is running" in first.text
+    second = browser.send(f"/tables/{table}/fit", **form)
+    assert second.url.path == first.url.path
+    jobs = [job for job in browser.records(Job) if job.kind == "fit"]
+    assert len([job for job in jobs if job.id == "a" * 32]) == 1
+    assert jobs[0].spec["settings"]["max_epochs"] == 1.0
+    assert "/v1/jobs/fit" in second.text
+    assert "service.fit(" in second.text
+    wrong = browser.send(f"/tables/{table}/fit", name="x", max_minutes="-2")
+    assert wrong.status_code == 400
+    assert "Max minutes" in wrong.text
+    assert 'value="x"' in wrong.text
+
+
+def test_a_job_is_watched_cancelled_and_tried_again(browser: Any, table: str) -> None:
+    browser.sign_in()
+    page = browser.send(f"/tables/{table}/fit", name="ended")
+    job = page.url.path.rsplit("/", 1)[-1]
+    part = browser.get(f"/jobs/{job}/progress")
+    assert 'hx-trigger="every 1s"' in part.text
+    assert "<html" not in part.text
+    cancelled = browser.send(f"/jobs/{job}/cancel")
+    assert "cancelled" in cancelled.text
+    assert f"/v1/jobs/{job}/cancel" in cancelled.text
+    assert "service.cancel(" in cancelled.text
+    assert "hx-trigger" not in browser.get(f"/jobs/{job}/progress").text
+    assert browser.send(f"/jobs/{job}/cancel").status_code == 409
+    again = browser.send(f"/jobs/{job}/retry")
+    assert again.url.path != f"/jobs/{job}"
+    listed = browser.get("/jobs", headers={"HX-Request": "true"}).text
+    assert "<html" not in listed
+    assert "every 2s" in listed
+    assert "cancelled" in browser.get("/jobs?state=cancelled").text
+
+
+def test_a_loss_curve_is_drawn_while_it_grows(browser: Any) -> None:
+    browser.sign_in()
+    points = [(0.0, 9.0), (0.25, 6.0), (0.5, 5.0)]
+    progress = {"stage": "train", "done": 0.5, "total": 1.0, "loss": 5.0, "seconds_left": 61.0}
+    job = browser.office.add_job(
+        spec={"table_id": "t", "synthesizer_id": "s", "settings": {}},
+        state="running",
+        progress=progress,
+        curve={"points": points},
+    )
+    page = browser.get(f"/jobs/{job.id}").text
+    assert "<polyline" in page
+    assert "50.0%" in page
+    assert "about 61 s left" in page
+
+
+def test_a_sample_is_ordered_with_conditions_and_shares(browser: Any, table: str) -> None:
+    browser.sign_in()
+    one = browser.office.add_synthesizer(state="ready", path="synthesizers/x/1", table_id=table)
+    form = browser.get(f"/synthesizers/{one.id}/sample?quota_column=sex")
+    assert form.text.count('type="range"') == 2
+    part = browser.get(f"/synthesizers/{one.id}/sample/quotas?quota_column=sex")
+    assert part.text.count('type="range"') == 2
+    fields = {"where:city": "Oslo", "quota_column": "sex", "quota:f": "30", "quota:m": "10"}
+    page = browser.send(f"/synthesizers/{one.id}/sample", rows="40", name="drawn", **fields)
+    assert page.url.path.startswith("/jobs/"), page.text
+    job = next(job for job in browser.records(Job) if job.name == "drawn")
+    assert job.spec["where"] == {"city": "Oslo"}
+    assert job.spec["quotas"] == {"sex": {"f": 0.75, "m": 0.25}}
+    many = browser.send(f"/synthesizers/{one.id}/sample", rows="0", name="none")
+    assert many.status_code == 400
+    assert "Rows" in many.text
+
+
+def test_a_table_is_parted_and_deleted(browser: Any) -> None:
+    browser.sign_in()
+    whole = browser.upload(name="whole").url.path.rsplit("/", 1)[-1]
+    parted = browser.send(f"/tables/{whole}/split", holdout_percent="25")
+    assert f"/v1/tables/{whole}/split" in parted.text
+    parts = {t.name: t for t in browser.records(Table) if t.name.startswith("whole ")}
+    assert (parts["whole train"].num_rows, parts["whole holdout"].num_rows) == (225, 75)
+    seen = [
+        tuple(row)
+        for part in parts.values()
+        for row in browser.office.client.get(
+            f"/v1/tables/{part.id}/preview?rows=300", headers=browser.office.headers()
+        ).json()["rows"]
+    ]
+    assert len(seen) == 300
+    deleted = browser.send(f"/tables/{whole}/delete")
+    assert "none is left" in deleted.text
+    assert browser.get(f"/tables/{whole}").status_code == 404
+
+
+def test_the_uses_are_ordered_by_their_forms(browser: Any, table: str) -> None:
+    browser.sign_in()
+    classes = browser.get(f"/tables/{table}/rebalance/classes?column=sex").text
+    assert classes.count("now 50.0%") == 2
+    page = browser.send(
+        f"/tables/{table}/rebalance", column="sex", name="more", **{"group:f": "70"}
+    )
+    assert page.url.path.startswith("/jobs/"), page.text
+    assert "service.rebalance(" in page.text
+    page = browser.send(f"/tables/{table}/impute", columns=["city"], name="whole again")
+    assert page.url.path.startswith("/jobs/"), page.text
+    columns = {"0.name": "age", "0.kind": "number", "0.values": "0 to 9.5"}
+    columns |= {"1.name": "sex", "1.kind": "category", "1.values": "f, m"}
+    page = browser.send("/few-shot", rows="5", name="few", quotas="sex = f: 60%", **columns)
+    assert page.url.path.startswith("/jobs/"), page.text
+    specs = {job.kind: job.spec for job in browser.records(Job)}
+    assert specs["rebalance"]["groups"] == [{"where": {"sex": "f"}, "share": 0.7}]
+    assert specs["impute"]["columns"] == ["city"]
+    assert specs["few-shot"]["quotas"] == {"sex": {"f": 0.6}}
+    assert specs["few-shot"]["schema"]["columns"][0]["scale"] == 1
+    more = browser.send("/few-shot", more="1", **columns)
+    assert more.text.count('.kind"') > 5
+    wrong = browser.send("/few-shot", rows="5", **{"0.name": "c", "0.kind": "category"})
+    assert "list its categories" in wrong.text
