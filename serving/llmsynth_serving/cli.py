@@ -12,6 +12,7 @@ import uvicorn
 import llmsynth
 from llmsynth.cli.failures import reported
 from llmsynth_serving.app import create_app
+from llmsynth_serving.backup import back_up
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.database.upgrade import check, revision
 from llmsynth_serving.development import run_both
@@ -53,6 +54,15 @@ def migrate_command() -> None:
     database = Database(settings.database)
     typer.echo(f"The database is in form {revision(database)}.")
     database.close()
+
+
+@reported
+def backup_command(
+    folder: Annotated[Path, typer.Argument(help="A new folder, which can become the home.")],
+) -> None:
+    """Copy an embedded service, running or not."""
+    num_bytes = back_up(ServiceSettings.from_environment(), folder)
+    typer.echo(f"{num_bytes:,} bytes are in {folder}.")
 
 
 @reported
@@ -149,6 +159,7 @@ def _main(
 
 app.command("init")(init_command)
 app.command("migrate")(migrate_command)
+app.command("backup")(backup_command)
 app.command("api")(api_command)
 app.command("worker")(worker_command)
 app.command("dev")(dev_command)

@@ -13,7 +13,7 @@ import fsspec
 
 from llmsynth.errors import InputError
 
-_UNFINISHED = ".unfinished"
+UNFINISHED = ".unfinished"
 
 
 class Storage:
@@ -38,7 +38,7 @@ class Storage:
             for file in files:
                 self._files.put_file(str(file), self._at(f"{path}/{file.relative_to(source)}"))
         else:
-            hidden = Path(self._at(path) + _UNFINISHED + uuid.uuid4().hex)
+            hidden = Path(self._at(path) + UNFINISHED + uuid.uuid4().hex)
             hidden.parent.mkdir(parents=True, exist_ok=True)
             shutil.copytree(source, hidden)
             hidden.replace(self._at(path))
@@ -49,7 +49,7 @@ class Storage:
         """A file to write; it appears at `path` when the block ends without an error."""
         target = self._at(path)
         # An object store shows a file only when its upload is complete; a folder needs a rename.
-        name = target + _UNFINISHED + uuid.uuid4().hex if self.is_local else target
+        name = target + UNFINISHED + uuid.uuid4().hex if self.is_local else target
         if self.is_local:
             Path(name).parent.mkdir(parents=True, exist_ok=True)
         file = self._files.open(name, "wb")
@@ -95,7 +95,7 @@ class Storage:
             str(entry).rstrip("/").rpartition("/")[2]
             for entry in self._files.ls(self._at(path), detail=False)
         )
-        return sorted(name for name in found if _UNFINISHED not in name)
+        return sorted(name for name in found if UNFINISHED not in name)
 
     @contextlib.contextmanager
     def local_copy(self, path: str, scratch: Path) -> Iterator[Path]:
@@ -125,7 +125,7 @@ class Storage:
         if not self.is_local:
             return 0
         removed = 0
-        for path in Path(self._root).rglob(f"*{_UNFINISHED}*"):
+        for path in Path(self._root).rglob(f"*{UNFINISHED}*"):
             if path.exists() and now - path.stat().st_mtime > older_than_seconds:
                 shutil.rmtree(path) if path.is_dir() else path.unlink()
                 removed += 1
