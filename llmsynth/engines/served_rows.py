@@ -21,8 +21,12 @@ _TEXT = f"{PLAIN_CHARACTER}*(?:(?:{ESCAPED_CHARACTER}){PLAIN_CHARACTER}*)*"
 
 
 def row_seed(seed: int, number: int) -> int:
-    """A seed for one row: consecutive over the rows, far apart over the requests' seeds."""
-    digest = hashlib.blake2b(str(seed).encode(), digest_size=8).digest()
+    """A seed for one row: consecutive over the rows, far apart over the requests' seeds.
+
+    torch's generators on CPUs read 32 bits of a seed, so rows numbered 2**32 apart, as those are
+    that are drawn again, must differ there too.
+    """
+    digest = hashlib.blake2b(f"{seed}/{number >> 32}".encode(), digest_size=8).digest()
     return (int.from_bytes(digest, "big") + number) % (1 << _SEED_BITS)
 
 

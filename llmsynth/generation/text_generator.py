@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 import time
-from collections.abc import Callable, Iterator, Sequence
+from collections import Counter
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -42,8 +43,8 @@ class TextGenerator:
         wanted: the columns to write, in that order.
         spans: what finished texts are searched for, where the training texts' spans are known.
         guard: what the engine's guard has done.
-        redraws_copies: whether rows whose texts hold a guarded span are drawn again, since the
-            engine cannot keep such spans out.
+        is_served: whether the engine knows neither the guard nor how long a text may be, so that
+            rows whose texts hold a guarded span or do not end in time are drawn again.
         before: the account of the run that draws what is known, where another one does.
     """
 
@@ -57,14 +58,15 @@ class TextGenerator:
         settings: SamplingSettings,
         spans: SpanHashes | None = None,
         guard: GuardCounts | None = None,
-        redraws_copies: bool = False,
+        is_served: bool = False,
         before: SampleReport | None = None,
         progress: Progress = silent,
     ) -> None:
         self._writer, self._schema, self._known, self._wanted = writer, schema, known, wanted
         self._settings, self._spans, self._progress = settings, spans, progress
         self._guard, self._before = guard or GuardCounts(), before or SampleReport()
-        self._redraws_copies = redraws_copies
+        # A server that never wrote a whole row is not asked again and again.
+        self._is_served, self._ever_whole = is_served, False
         # The guard counts on from run to run.
         self._guarded_before = replace(self._guard)
         self._makers = {
@@ -104,7 +106,7 @@ class TextGenerator:
             yield self._named(self._writer_table(), None, 0)
 
     def _block(self, first: int, count: int, known: pa.Table | None) -> pa.Table:
-        numbers, copies = np.arange(count), 0
+        numbers, lost = np.arange(count), Counter[str]()
         parts, places = [], []
         for attempt in range(self._settings.max_attempts):
             rows = None if known is None else known.take(pa.array(numbers))
@@ -112,20 +114,22 @@ class TextGenerator:
             table = with_totals(
                 written.table, self._writer.tokens.language.schema, self._columns(known)
             )
-            copied = self._copied(table) if self._redraws_copies else np.False_
+            copied = self._copied(table) if self._is_served else np.zeros(table.num_rows, np.bool_)
             broken = self._broken(table) | copied
             parts.append(table.filter(pa.array(~broken)))
             places.append(numbers[written.places[~broken]])
-            numbers, copies = numbers[written.places[broken]], int((broken & copied).sum())
+            again, lost = written.places[broken], _reasons(broken, copied)
+            self._ever_whole |= len(written.places) > 0
+            if self._is_served and self._ever_whole:
+                again = np.setdiff1d(np.arange(len(numbers)), written.places[~broken])
+                lost += written.given_up
+            else:
+                self._drop(written.given_up)
+            numbers = numbers[again]
             if not len(numbers) or time.perf_counter() >= self._deadline:
                 break
             self.report.redrawn += len(numbers)
-        for reason, rows_given_up in (
-            ("declared constraints not met", len(numbers) - copies),
-            ("span of a training text", copies),
-        ):
-            if rows_given_up:
-                self._drop(reason, rows_given_up)
+        self._drop(lost)
         order = np.argsort(np.concatenate(places), kind="stable")
         kept = np.concatenate(places)[order]
         rows = None if known is None else known.take(pa.array(kept))
@@ -134,8 +138,7 @@ class TextGenerator:
     def _add_before(self) -> None:
         self.report.masked_mass = self._before.masked_mass
         self.report.redrawn += self._before.redrawn
-        for reason, rows in self._before.dropped.items():
-            self._drop(reason, rows)
+        self._drop(self._before.dropped)
 
     def _written(self, known: pa.Table | None, count: int, first: int) -> WrittenRows:
         settings = self._settings
@@ -152,15 +155,16 @@ class TextGenerator:
                 first_row=first,
             ),
         )
-        for reason, rows in written.given_up.items():
-            self._drop(reason, rows)
         if written.given_up["row not ended (max_seconds)"]:
             self.report.stopped = "time"
         self._removed += written.removed_mass
         return written
 
-    def _drop(self, reason: str, rows: int) -> None:
-        self.report.dropped[reason] = self.report.dropped.get(reason, 0) + rows
+    def _drop(self, lost: Mapping[str, int]) -> None:
+        dropped = self.report.dropped
+        for reason, rows in lost.items():
+            if rows:
+                dropped[reason] = dropped.get(reason, 0) + rows
 
     @staticmethod
     def _columns(known: pa.Table | None) -> list[str]:
@@ -213,6 +217,16 @@ class TextGenerator:
         for name in wanted:
             found |= [bool(spans.known(spans.spans(cell)).any()) for cell in cells[name]]
         return found
+
+
+def _reasons(broken: npt.NDArray[np.bool_], copied: npt.NDArray[np.bool_]) -> Counter[str]:
+    """Why rows were not taken."""
+    return Counter(
+        {
+            "declared constraints not met": int((broken & ~copied).sum()),
+            "span of a training text": int((broken & copied).sum()),
+        }
+    )
 
 
 def blocks(known: Iterator[tuple[int, pa.Table | None]]) -> Iterator[tuple[int, pa.Table | None]]:

@@ -87,7 +87,8 @@ class TextLearner:
 
         Args:
             engine: what runs the base model, to which it adds the adapter; this process if
-                omitted. Others know no copy guard, so texts that hold a span are drawn again.
+                omitted. Others know neither the copy guard nor how long a text may be: what holds a
+                span or does not end is drawn again.
         """
         texts = [c.name for c in self.language.schema.columns if isinstance(c, TextColumn)]
         written = self.row_tokens.language.schema.names
@@ -112,7 +113,7 @@ class TextLearner:
             settings=settings,
             spans=self.spans,
             guard=guard,
-            redraws_copies=engine is not None,
+            is_served=engine is not None,
             before=before,
             progress=progress,
         )

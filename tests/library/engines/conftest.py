@@ -7,12 +7,16 @@ from collections.abc import Callable
 from importlib.util import find_spec
 from pathlib import Path
 
+import pandas as pd
 import pytest
 import torch
 from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
 from transformers import LlamaConfig, LlamaForCausalLM, PreTrainedTokenizerFast
 
+from llmsynth import Synthesizer
 from llmsynth.codec.token_automaton import TokenAutomaton
+from llmsynth.synthesizers.text_settings import TextSettings
+from llmsynth.training.tuning_settings import TuningSettings
 
 CHARACTER = r'(?:[^"\\\x00-\x1f\x7f]|\\["\\/bfnrt])'
 
@@ -113,3 +117,17 @@ def adapter_dirs(bpe_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) 
         model.save_pretrained(folder)
         folders.append(folder)
     return folders
+
+
+@pytest.fixture(scope="session")
+def fitted_notes(bpe_model_dir: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A saved synthesizer of a table with a typed column and a text."""
+    words = ("tired", "well again", "in some pain")
+    jobs = ["baker", "clerk"] * 30
+    notes = [f"Day {day}: the {job} feels {words[day % 3]}." for day, job in enumerate(jobs)]
+    # Servers are not told how long a text may be, and this model writes at random: some are long.
+    notes[:6] = [f"{note} " * 6 for note in notes[:6]]
+    text = TextSettings(tuning=TuningSettings(rank=4, learning_rate=1e-2))
+    synthesizer = Synthesizer(model=str(bpe_model_dir), text=text, max_epochs=2, num_layers=1)
+    synthesizer.fit(pd.DataFrame({"job": jobs, "note": notes}))
+    return synthesizer.save(tmp_path_factory.mktemp("notes"))

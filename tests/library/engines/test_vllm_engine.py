@@ -13,7 +13,7 @@ import torch
 from tokenizers import Tokenizer, models
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
 
-from llmsynth import PromptedSynthesizer, PromptSettings, demo_tables
+from llmsynth import PromptedSynthesizer, PromptSettings, Synthesizer, demo_tables
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.adapter import Adapter
@@ -38,6 +38,24 @@ def engine(vllm_here: None, bpe_model_dir: Path) -> Iterator[VllmEngine]:
     )
     yield engine
     engine.close()
+
+
+def test_a_fitted_table_is_drawn_by_vllm_with_its_own_adapter(
+    engine: VllmEngine, fitted_notes: Path
+) -> None:
+    synthesizer = Synthesizer.load(fitted_notes)
+    sample = synthesizer.sample(24, where={"job": "clerk"}, seed=2, engine=engine)
+    rows = sample.to_pandas()
+    assert rows["job"].tolist() == ["clerk"] * 24
+    assert rows["note"].str.len().max() <= synthesizer.schema_.column("note").maximum_length
+    assert sample.report.copied_rows == 0
+    assert synthesizer.sample(24, where={"job": "clerk"}, seed=2, engine=engine).table.equals(
+        sample.table
+    )
+    # What the adapter learned is drawn, not the base model: the likeliest notes are the local ones.
+    greedy = {"temperature": 1e-3, "seed": 2, "where": {"job": "clerk"}}
+    drawn = synthesizer.sample(4, engine=engine, **greedy).to_pandas()["note"]
+    assert set(drawn) == set(synthesizer.sample(4, **greedy).to_pandas()["note"])
 
 
 @pytest.fixture(scope="module")

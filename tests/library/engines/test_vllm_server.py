@@ -14,9 +14,12 @@ from itertools import zip_longest
 from pathlib import Path
 
 import httpx
+import pandas as pd
 import pytest
 from transformers import LlamaForCausalLM, PreTrainedTokenizerFast
+from typer.testing import CliRunner
 
+from llmsynth.cli import app
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.adapter import Adapter
 from llmsynth.engines.endpoint_settings import EndpointSettings
@@ -185,6 +188,20 @@ def test_an_adapter_the_server_cannot_load_is_named(
     (tmp_path / "adapter_model.safetensors").write_bytes(b"no weights")
     with pytest.raises(SettingsError, match="'broken' was refused"):
         next(engine.rows(wanted(adapter=Adapter(name="broken", path=tmp_path))))
+
+
+def test_a_fitted_table_is_drawn_by_the_server_which_loads_its_adapter(
+    server: Server, fitted_notes: Path, tmp_path: Path
+) -> None:
+    out = tmp_path / "rows.csv"
+    command = ["sample", str(fitted_notes), "--rows", "12", "--out", str(out), "--seed", "1"]
+    command += ["--where", "job=baker", "--engine", "openai", "--base-url", server[1]]
+    told = CliRunner().invoke(app, [*command, "--served-model", "tiny"])
+    assert told.exit_code == 0, told.output
+    rows = pd.read_csv(out)
+    assert rows["job"].tolist() == ["baker"] * 12
+    assert rows["note"].notna().all()
+    assert CliRunner().invoke(app, [*command, "--served-model", "other"]).exit_code == 2
 
 
 def test_a_server_that_shuts_down_finishes_what_it_has(
