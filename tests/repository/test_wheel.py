@@ -48,7 +48,9 @@ def test_every_file_of_the_three_packages_is_in_it(
         "llmsynth/demo_tables/adult.csv.gz",
         "llmsynth/demo_tables/sick_thyroid.csv.gz",
         "llmsynth/demo_tables/mts_dialog.csv.gz",
-        "llmsynth/prompts/README.md",
+        "llmsynth/prompts/rows-1.jinja",
+        "llmsynth/prompts/schema-1.jinja",
+        "llmsynth/cli/clinical.html",
     ],
 )
 def test_the_files_beside_the_code_are_in_it(wheel: zipfile.ZipFile, name: str) -> None:
