@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Protocol
@@ -10,6 +10,7 @@ from typing import Protocol
 import pyarrow as pa
 
 from llmsynth.codec.row_language import RowLanguage
+from llmsynth.errors import ConditionError, SettingsError
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.sample import SampleReport
 from llmsynth.progress import Progress, silent
@@ -44,6 +45,35 @@ class Given:
     def columns(self) -> set[str]:
         """Names of the fixed columns."""
         return set(self.where) | set([] if self.table is None else self.table.column_names)
+
+    def check_context(self, context: Sequence[str]) -> None:
+        """Refuse rows whose context is not given.
+
+        Raises:
+            ConditionError: names the first column that is missing.
+        """
+        if absent := [name for name in context if name not in self.columns]:
+            raise ConditionError(
+                f"This synthesizer draws rows in context, and {absent[0]!r} is not given.",
+                hint=f"Give {', '.join(map(repr, context))} with every row.",
+            )
+
+    def num_rows(self, asked: int | None) -> int:
+        """How many rows are to be made: those asked for, or those of the given table.
+
+        Raises:
+            ConditionError: both, and they differ.
+            SettingsError: neither, or fewer than one.
+        """
+        if self.table is not None:
+            if asked is not None and asked != self.table.num_rows:
+                raise ConditionError(
+                    f"n is {asked}, and the given table has {self.table.num_rows} rows."
+                )
+            asked = self.table.num_rows
+        if asked is None or asked < 1:
+            raise SettingsError(f"n must be at least 1, got {asked}.")
+        return asked
 
 
 class RowRun(Protocol):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -12,23 +11,21 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
-from llmsynth.bundle.bundle import Bundle, has_compact_model
-from llmsynth.errors import BundleError, ConditionError, NotFittedError, SettingsError
+from llmsynth.bundle.bundle import Bundle
+from llmsynth.errors import BundleError, NotFittedError, SettingsError
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.sample import Sample
 from llmsynth.models.model_names import PACKAGED, may_name_a_model
 from llmsynth.privacy.settings import asked_privacy
 from llmsynth.progress import Progress, silent
-from llmsynth.schema.columns import TextColumn
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
-from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.drawing_engine import DrawingEngine, EngineWish
-from llmsynth.synthesizers.learner import FitPlan, Given, Learner, RowRun
+from llmsynth.synthesizers.learner import Given, Learner, RowRun
 from llmsynth.synthesizers.learning import Overrides
-from llmsynth.synthesizers.personal_columns import checked_choice, without_personal_data
-from llmsynth.synthesizers.preparation import Prepared, prepare
-from llmsynth.synthesizers.provenance import provenance
+from llmsynth.synthesizers.personal_columns import checked_choice
+from llmsynth.synthesizers.plain_fit import COMPACT, fit_plainly
+from llmsynth.synthesizers.saved import saved_learner, saved_settings
 from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.tables.reading import read_table
 from llmsynth.training.launching import Launcher
@@ -36,10 +33,6 @@ from llmsynth.training.loop import TrainingReport
 
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
-
-COMPACT = "compact"
-_COMPACT_SHARE = 0.25
-"""Most of a time budget that the compact model gets where a pretrained one learns the texts."""
 
 
 class Synthesizer:
@@ -74,6 +67,11 @@ class Synthesizer:
         provenance_: where the model comes from, JSON-ready.
         fit_seconds_: wall time of `fit`.
     """
+
+    learner_: Learner
+    training_: TrainingReport
+    provenance_: dict[str, object]
+    fit_seconds_: float
 
     def __init__(
         self,
@@ -168,65 +166,19 @@ class Synthesizer:
 
             fit_privately(self, source, folder, progress)
             return self
-        learnable = without_personal_data(
+        fit_plainly(
+            self,
             source,
-            self.schema,
-            choice=self.personal_data,
-            target=self.target,
-            fixed=self.context,
-            search_texts=self.model != COMPACT and not self.drop_text,
-            seed=self.seed,
-        )
-        prepared = prepare(
-            learnable.table,
-            learnable.schema,
-            target=self.target,
-            keep_rare=self.keep_rare,
-            drop_text=self.drop_text,
-            keep_text=self.model != COMPACT,
-            context=self.context,
-            entities=entities,
-        )
-        plan = FitPlan(
-            target=self.target,
-            seed=self.seed,
-            max_minutes=self._minutes_left(started),
-            max_epochs=self.max_epochs,
+            overrides,
             folder=folder,
             progress=progress,
-            processes=self.text.processes,
+            entities=entities,
             launcher=launcher,
+            started=started,
         )
-        self.learner_, self.training_ = self._learn(prepared, plan, overrides, started)
-        self.fit_seconds_ = time.perf_counter() - started
-        self.provenance_ = {**provenance(self, prepared), "personal_data": learnable.record}
         if sampled_from:
             self.provenance_["sampled_from"] = dict(sampled_from)
         return self
-
-    def _learn(
-        self, prepared: Prepared, plan: FitPlan, overrides: Overrides, started: float
-    ) -> tuple[Learner, TrainingReport]:
-        if self.model == COMPACT:
-            overrides = replace(overrides, max_minutes=plan.max_minutes)
-            return CompactLearner.fit(prepared, plan, overrides)
-        # Reaches transformers and peft, which take seconds to load.
-        from llmsynth.synthesizers.text_fitting import fit_text
-
-        has_texts = any(isinstance(c, TextColumn) for c in prepared.language.schema.columns)
-        compact = None
-        if self.text.path == "joint" and has_texts and len(prepared.language.place_sizes):
-            minutes = plan.max_minutes and plan.max_minutes * _COMPACT_SHARE
-            part = replace(plan, folder=None, progress=silent)
-            overrides = replace(overrides, max_minutes=minutes, max_epochs=None)
-            compact, _ = CompactLearner.fit(prepared, part, overrides)
-        plan = replace(plan, max_minutes=self._minutes_left(started))
-        return fit_text(prepared, plan, self.model, self.text, compact)
-
-    def _minutes_left(self, started: float) -> float | None:
-        if self.max_minutes is None:
-            return None
-        return max(self.max_minutes - (time.perf_counter() - started) / 60, 0.01)
 
     @property
     def schema_(self) -> TableSchema:
@@ -322,19 +274,8 @@ class Synthesizer:
     ) -> tuple[RowRun, int]:
         rows = None if given is None else read_table(given, missing=self.missing)
         fixed = Given(where=where or {}, table=rows)
-        if absent := [name for name in self.context if name not in fixed.columns]:
-            raise ConditionError(
-                f"This synthesizer draws rows in context, and {absent[0]!r} is not given.",
-                hint=f"Give {', '.join(map(repr, self.context))} with every row.",
-            )
-        run = drawing.run(fixed, settings, progress)
-        if rows is not None:
-            if n is not None and n != rows.num_rows:
-                raise ConditionError(f"n is {n}, and the given table has {rows.num_rows} rows.")
-            n = rows.num_rows
-        if n is None or n < 1:
-            raise SettingsError(f"n must be at least 1, got {n}.")
-        return run, n
+        fixed.check_context(self.context)
+        return drawing.run(fixed, settings, progress), fixed.num_rows(n)
 
     def _fitted(self) -> Learner:
         learner: Learner | None = getattr(self, "learner_", None)
@@ -359,25 +300,12 @@ class Synthesizer:
             ModelError: the pretrained model it was fitted on is not on this machine.
         """
         bundle = Bundle.load(Path(folder))
-        own = bundle.config.get("llmsynth")
-        if not isinstance(own, dict):
-            raise BundleError(f"{folder}: config.json was not written by llmsynth.")
+        settings = saved_settings(bundle, Path(folder))
         try:
-            name = own["text"]["base"]["name"] if "text" in own else COMPACT
-            self = cls(
-                model=name,
-                target=own["target"],
-                missing=own["missing"],
-                context=own.get("context", ()),
-            )
-        except (KeyError, TypeError, SettingsError) as error:
+            self = cls(**settings)
+        except (TypeError, SettingsError) as error:
             raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
-        if name == COMPACT and has_compact_model(bundle.config):
-            self.learner_ = CompactLearner.load(bundle, Path(folder))
-        else:
-            from llmsynth.synthesizers.text_learner import TextLearner
-
-            self.learner_ = TextLearner.load(bundle, Path(folder), self.text)
+        self.learner_ = saved_learner(bundle, Path(folder), self.model, self.text)
         self.provenance_ = dict(bundle.provenance)
         return self
 
