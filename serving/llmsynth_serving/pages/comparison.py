@@ -5,13 +5,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any
 
+import msgspec
 from litestar import Controller, Response, get
 from litestar.params import FromQuery
-from llmsynth_eval.figure import Figure
-from llmsynth_eval.report import Evaluation
-from llmsynth_eval.report import Report as Judged
 
-from llmsynth.errors import InputError
 from llmsynth_serving.accounts.authentication import requires
 from llmsynth_serving.database.records import Job, Report, Synthesizer, Table
 from llmsynth_serving.objects import reports
@@ -23,6 +20,55 @@ from llmsynth_serving.pages.asking import (
     service_of,
 )
 from llmsynth_serving.pages.rendering import page
+
+
+# The parts of a report's published JSON that are shown here: the judges' own library would bring
+# everything that they compute with into the process that answers requests.
+@dataclass(frozen=True, kw_only=True)
+class Figure:
+    """One measured number, beside the same of real rows."""
+
+    name: str
+    title: str
+    goal: str
+    meaning: str
+    value: float | None = None
+    interval: tuple[float, float] | None = None
+    floor: float | None = None
+
+
+@dataclass(frozen=True, kw_only=True)
+class Measurement:
+    """What one metric found."""
+
+    figures: tuple[Figure, ...] = ()
+
+
+@dataclass(frozen=True, kw_only=True)
+class Result:
+    """A metric's part of an evaluation."""
+
+    measurement: Measurement
+
+
+@dataclass(frozen=True, kw_only=True)
+class Evaluation:
+    """Everything measured of one synthetic table."""
+
+    num_rows: int
+    results: tuple[Result, ...]
+
+    @property
+    def figures(self) -> dict[str, Figure]:
+        """Every figure by its name."""
+        return {f.name: f for result in self.results for f in result.measurement.figures}
+
+
+@dataclass(frozen=True, kw_only=True)
+class Judged:
+    """A report."""
+
+    evaluations: tuple[Evaluation, ...]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -109,9 +155,9 @@ def _side(request: Asked, synthesizer_id: str | None) -> Side | None:
 def _evaluation(request: Asked, report: Report) -> Evaluation | None:
     text = reports.content(service_of(request), caller_of(request), report.id, "report.json")
     try:
-        return Judged.from_json(text.decode()).evaluations[0]
-    except (InputError, IndexError):
-        return None  # of an earlier version's form
+        return msgspec.json.decode(text, type=Judged).evaluations[0]
+    except (msgspec.DecodeError, IndexError):
+        return None  # a report of another kind: on a rebalancing, or of an earlier version
 
 
 def _lines(left: Evaluation, right: Evaluation) -> list[Line]:

@@ -35,12 +35,13 @@ KIND_NAMES = tuple(KINDS)
 _FROM_TO = re.compile(r"(.+?)\s*(?:\.\.|\bto\b)\s*(.+)")
 _QUOTA = re.compile(r"(.+?)\s*=\s*(.+?)\s*:\s*([\d.]+)\s*%?")
 Json = dict[str, Any]
-STARTED: Json = {
-    "instruction": "Patients of a small clinic, with what brought them there.",
-    "column-0": ("age", "number", "0 to 95", "in years"),
-    "column-1": ("sex", "category", "female, male", ""),
-    "column-2": ("complaint", "category", "cough, back pain, headache, check-up", "why they came"),
-}
+INSTRUCTION = "Patients of a small clinic, with what brought them there."
+COLUMNS = (
+    ("age", "number", "0 to 95", "in years"),
+    ("sex", "category", "female, male", ""),
+    ("complaint", "category", "cough, back pain, headache, check-up", "why they came"),
+)
+"""Something to begin with: name, kind, values and meaning of each column."""
 
 
 class FewShotPages(Controller):
@@ -110,9 +111,9 @@ def _form(
 
 
 def _started() -> Json:
-    filled: Json = {"instruction": STARTED["instruction"]}
-    for number in range(3):
-        parts = zip(("name", "kind", "values", "meaning"), STARTED[f"column-{number}"], strict=True)
+    filled: Json = {"instruction": INSTRUCTION}
+    for number, column in enumerate(COLUMNS):
+        parts = zip(("name", "kind", "values", "meaning"), column, strict=True)
         filled |= {f"{number}.{part}": value for part, value in parts}
     return filled
 

@@ -21,8 +21,8 @@ from llmsynth_serving.pages.rendering import page
 from llmsynth_serving.pages.schemas import rules_of, with_rules
 
 COMPACT = "compact"
-PACES = {"quick": {"max_epochs": 1.0}, "usual": {}}
-"""What the choice above the advanced settings stands for."""
+QUICK_EPOCHS = 1.0
+"""Passes over the rows of a quick look."""
 
 
 class FittingPages(Controller):
@@ -73,7 +73,7 @@ def _keep_rules(request: Asked, table: Table, rules: list[str]) -> None:
 def _pace(form: Form) -> dict[str, Any]:
     """The quick look, where the form names no number of passes itself."""
     if text(form, "pace") == "quick" and not text(form, "max_epochs"):
-        return {} if text(form, "epsilon") else dict(PACES["quick"])
+        return {} if text(form, "epsilon") else {"max_epochs": QUICK_EPOCHS}
     return {}
 
 

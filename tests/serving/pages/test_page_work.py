@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
+import re
 from typing import Any
 
-from llmsynth_serving.database.records import Job, Table
+from llmsynth_serving.database.records import Job, Report, Table
 
 
 def test_an_upload_is_profiled_column_by_column(browser: Any, table: str) -> None:
@@ -190,3 +192,51 @@ def test_the_uses_are_ordered_by_their_forms(browser: Any, table: str) -> None:
     assert more.text.count('.kind"') > 5
     wrong = browser.send("/few-shot", rows="5", **{"0.name": "c", "0.kind": "category"})
     assert "list its categories" in wrong.text
+
+
+def judged(browser: Any, table: str, name: str, interval: tuple[float, float]) -> str:
+    """A synthesizer with a report on a table that it wrote; returns its id."""
+    office = browser.office
+    one = office.add_synthesizer(state="ready", path="synthesizers/x/1", table_id=table)
+    figure = {"name": "ks", "title": "KS", "meaning": "m", "goal": "lower", "floor": 0.01}
+    figure |= {"value": sum(interval) / 2, "interval": interval}
+    found = {"metric": "shape", "topic": "fidelity", "measurement": {"figures": [figure]}}
+    evaluation = {"name": "synthetic", "num_rows": 5, "results": [found]}
+    path = f"reports/{name}/1"
+    with office.service.storage.writing(f"{path}/report.json") as file:
+        file.write(json.dumps({"evaluations": [evaluation]}).encode())
+    with office.service.database.session() as session:
+        made = Table(
+            project_id="p1",
+            name=f"{name} rows",
+            origin="generated",
+            synthesizer_id=one.id,
+            num_rows=5,
+            num_columns=1,
+            num_bytes=1,
+            path="tables/none.parquet",
+            schema={"columns": []},
+        )
+        session.add(made)
+        session.flush()
+        summary = {"verdict": f"{name} is judged."}
+        session.add(
+            Report(project_id="p1", name=name, path=path, table_id=made.id, summary=summary)
+        )
+    return str(one.id)
+
+
+def test_two_synthesizers_stand_side_by_side(browser: Any, table: str) -> None:
+    browser.sign_in()
+    good = judged(browser, table, "good", (0.01, 0.03))
+    poor = judged(browser, table, "poor", (0.10, 0.20))
+    page = browser.get(f"/compare?a={good}&b={poor}").text
+    assert "good is judged." in page
+    assert "poor is judged." in page
+    assert page.count('class="interval"') == 2
+    (better,) = re.findall(r'class="value better"[^>]*><span>([\d.]+)', page)
+    assert better == "0.02"
+    same = judged(browser, table, "same", (0.02, 0.04))
+    assert "value better" not in browser.get(f"/compare?a={good}&b={same}").text
+    other = browser.office.add_synthesizer(state="ready", path="synthesizers/y/1", table_id=table)
+    assert "There is no report on" in browser.get(f"/compare?a={good}&b={other.id}").text
