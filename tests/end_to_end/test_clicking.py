@@ -221,7 +221,8 @@ def test_from_a_file_to_a_judged_table_by_clicking(visit: Visit, tmp_path: Path)
         page.get_by_role("link", name="CSV").click()
     saved = tmp_path / "drawn.csv"
     coming.value.save_as(saved)
-    rows = list(csv.DictReader(saved.open()))
+    with saved.open(newline="") as file:
+        rows = list(csv.DictReader(file))
     sexes = [row["sex"] for row in rows]
     assert (len(rows), sexes.count("Male")) == (300, round(300 / 101))
 
