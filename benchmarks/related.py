@@ -49,6 +49,7 @@ def main() -> None:
     parser.add_argument("--systems", nargs="*", default=list(SYSTEMS), choices=SYSTEMS)
     parser.add_argument("--minutes", type=float, default=3.0)
     parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--accounts", type=int, help="most accounts of a half; all when omitted")
     parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     if options.table:
@@ -56,17 +57,17 @@ def main() -> None:
         return
     if options.data is None:
         parser.error("--data is needed: the folder of the real tables")
-    halves = cut(options.data, options.work)
-    done = {(r["system"], r["run"], r["minutes"]) for r in read(options.results)}
+    halves = cut(options.data, options.work, options.accounts)
+    done = {(r["system"], r["run"], r["minutes"], r["accounts"]) for r in read(options.results)}
     for run in range(options.runs):
         for system in options.systems:
-            if (system, run, options.minutes) not in done:
+            if (system, run, options.minutes, options.accounts) not in done:
                 record = run_once(halves, system, run, options)
                 with options.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(record) + "\n")
 
 
-def cut(data: Path, work: Path) -> tuple[Path, Path]:
+def cut(data: Path, work: Path, most: int | None) -> tuple[Path, Path]:
     """Folders of the train half and the holdout half, every account with all that is its own."""
     tables = {
         name: pd.read_csv(data / "relational" / f"berka_{name}.csv.gz", **READ_CSV)
@@ -75,7 +76,8 @@ def cut(data: Path, work: Path) -> tuple[Path, Path]:
     accounts = tables["account"]["account_id"].to_numpy()
     shuffled = np.random.default_rng(0).permutation(accounts)
     halves = (work / "train", work / "holdout")
-    for folder, chosen in zip(halves, np.array_split(shuffled, 2), strict=True):
+    for folder, half in zip(halves, np.array_split(shuffled, 2), strict=True):
+        chosen = half[:most]
         folder.mkdir(parents=True, exist_ok=True)
         part = {n: t[t["account_id"].isin(chosen)] for n, t in tables.items() if n != "client"}
         clients = tables["client"]
@@ -119,6 +121,7 @@ def run_once(
         "system": system,
         "run": run,
         "minutes": options.minutes,
+        "accounts": options.accounts,
         "date": datetime.now(UTC).isoformat(timespec="seconds"),
         "machine": machine.describe() | {"load_before": load_before},
         "rows": {name: len(table) for name, table in synthetic.items()},

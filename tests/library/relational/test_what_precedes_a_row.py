@@ -60,6 +60,7 @@ def test_the_past_of_two_groups_by_hand() -> None:
             "#left": 1,
             "#now": 15,
             "#remaining": 15,
+            "#pace": 15,
         },
         nan_ok=True,
     )
