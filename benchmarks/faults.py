@@ -16,7 +16,7 @@ import time
 from contextlib import ExitStack
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from threading import Thread
+from threading import Thread, Timer
 from typing import Any
 
 import pyarrow.parquet as pq
@@ -56,6 +56,8 @@ class Course:
     cancelled: list[str] = field(default_factory=list)
     refused: int = 0
     kills: dict[str, int] = field(default_factory=dict)
+    starting: set[str | int] = field(default_factory=set)
+    """Places whose next process is due in a moment."""
     is_over: bool = False
 
     def order(self, jobs: int, tables: dict[str, str]) -> None:
@@ -82,7 +84,7 @@ class Course:
         database_at = self.dice.randrange(times // 3, 2 * times // 3) if self.postgres else -1
         for number in range(times):
             target = self.dice.choice(("api", *PLACES)) if number != database_at else "database"
-            self._wait_until_up(target)
+            self.wait_until_up(target)
             time.sleep(min(self.dice.expovariate(1 / gap), 4 * gap))
             if target == "database":
                 self._kill_database()
@@ -92,26 +94,40 @@ class Course:
                 self._kill_api()
         self.is_over = True
 
-    def _wait_until_up(self, target: str | int) -> None:
+    def wait_until_up(self, target: str | int) -> None:
         # A process that is still doing its imports has nothing to lose.
-        if target == "api":
-            self.processes.wait_until_ready()
         deadline = time.monotonic() + UP_SECONDS
-        while isinstance(target, int) and time.monotonic() < deadline:
-            if f"-{self.processes.workers[target].pid}-" in self.watcher.workers:
-                return
+        while not self._is_up(target):
+            if time.monotonic() > deadline:
+                raise SystemExit(f"{target} does not get up.")
             time.sleep(0.2)
+
+    def _is_up(self, target: str | int) -> bool:
+        if target == "database":
+            return True
+        process = self.processes.workers[target] if isinstance(target, int) else self.processes.api
+        assert process is not None
+        if process.poll() is not None and target not in self.starting:
+            self._start_again(target)  # it ended by itself, e.g. at a database that was away
+        elif target == "api":
+            return self.processes.is_ready()
+        return f"-{process.pid}-" in self.watcher.workers
+
+    def _start_again(self, target: str | int) -> None:
+        self.starting.discard(target)
+        if isinstance(target, int):
+            self.processes.start_worker(target)
+        else:
+            self.processes.start_api(wait=False)
 
     def _kill_worker(self, place: int) -> None:
         worker = self.processes.workers[place]
-        while worker.poll() is not None:  # it is about to be started again
-            time.sleep(0.1)
-            worker = self.processes.workers[place]
         worker.kill()
         worker.wait()
         self.watcher.killed(worker.pid)
         self._count("worker")
-        Thread(target=self._later, args=(lambda: self.processes.start_worker(place),)).start()
+        self.starting.add(place)
+        Timer(self.dice.uniform(0.2, 3), self._start_again, (place,)).start()
 
     def _kill_api(self) -> None:
         api = self.processes.api
@@ -120,7 +136,7 @@ class Course:
         api.wait()
         self._count("api")
         time.sleep(self.dice.uniform(0.2, 1))
-        self.processes.start_api(wait=False)
+        self._start_again("api")
 
     def _kill_database(self) -> None:
         assert self.postgres is not None
@@ -128,10 +144,6 @@ class Course:
         self._count("database")
         time.sleep(2)
         self.postgres.start()
-
-    def _later(self, start: Any) -> None:
-        time.sleep(self.dice.uniform(0.2, 3))
-        start()
 
     def _count(self, name: str) -> None:
         self.kills[name] = self.kills.get(name, 0) + 1
@@ -185,12 +197,13 @@ def _run(
     stack.callback(watcher.close)
     course = Course(processes, client, random.Random(asked.seed), watcher, postgres)
     started = time.monotonic()
-    killer = Thread(target=course.kill, args=(asked.kills, asked.gap), daemon=True)
-    killer.start()
-    course.order(asked.jobs, tables)
-    killer.join()
+    orderer = Thread(target=course.order, args=(asked.jobs, tables), daemon=True)
+    orderer.start()
+    course.kill(asked.kills, asked.gap)
+    orderer.join()
     quiet = time.monotonic()
-    processes.wait_until_ready()
+    for target in ("api", *PLACES):
+        course.wait_until_up(target)
     states = _end_states(client, course)
     print(f"all ended {time.monotonic() - quiet:.0f} s after the last kill", flush=True)
     found = _verdict(course, states, time.monotonic() - started)

@@ -16,6 +16,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from importlib.util import find_spec
 from pathlib import Path
+from threading import current_thread, main_thread
 
 START_SECONDS = 60.0
 END_SECONDS = 30.0
@@ -95,7 +96,9 @@ class PostgresServer:
                 [self._programs / "postgres", "-D", self._data, *settings],
                 stdout=log,
                 stderr=log,
-                preexec_fn=_end_with_parent,  # after setuid, which would undo it
+                # After setuid, which would undo it. The signal comes when the starting thread
+                # ends, so it is asked for where that is the end of everything.
+                preexec_fn=_end_with_parent if current_thread() is main_thread() else None,
                 start_new_session=True,
                 **_as_user(),
             )

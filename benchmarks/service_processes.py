@@ -87,12 +87,17 @@ class Processes:
             assert self.api is not None
             if self.api.poll() is not None:
                 raise RuntimeError(f"The API ended; see {self.home / 'log'}.")
-            try:
-                if httpx.get(f"{self.url}/ready", timeout=20).status_code == httpx.codes.OK:
-                    return
-            except httpx.TransportError:
-                time.sleep(0.2)
+            if self.is_ready():
+                return
+            time.sleep(0.2)
         raise RuntimeError("The API did not get ready.")
+
+    def is_ready(self) -> bool:
+        """Whether the API answers, and has its database."""
+        try:
+            return httpx.get(f"{self.url}/ready", timeout=20).status_code == httpx.codes.OK
+        except httpx.TransportError:
+            return False
 
     def stop(self) -> None:
         """End everything that runs, in order."""

@@ -97,7 +97,7 @@ def worker_command(
     settings = ServiceSettings.from_environment()
     set_up_logs()
     _check(settings)
-    raise typer.Exit(run_worker(settings, _queues(queue or ["cpu"])))
+    run_worker(settings, _queues(queue or ["cpu"]))
 
 
 @reported

@@ -34,9 +34,9 @@ from llmsynth.schema.inference import infer_schema
 
 BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WORKER = (
-    "import sys; from llmsynth_serving.queue.worker import run_worker; "
+    "from llmsynth_serving.queue.worker import run_worker; "
     "from llmsynth_serving.settings import ServiceSettings; "
-    "sys.exit(run_worker(ServiceSettings.from_environment(), ['cpu']))"
+    "run_worker(ServiceSettings.from_environment(), ['cpu'])"
 )
 
 

@@ -131,6 +131,6 @@ def _document(service: Service, job_id: str, project_id: str) -> JobDocument:
 async def _events(feed: JobFeed, job_id: str) -> AsyncIterator[ServerSentEventMessage]:
     async for text in feed.changes(job_id):
         if text is None:
-            yield ServerSentEventMessage(comment="nothing new")
+            yield ServerSentEventMessage(data=None, comment="nothing new")
         else:
             yield ServerSentEventMessage(data=text, event="job")

@@ -5,9 +5,11 @@ from __future__ import annotations
 import contextlib
 import os
 import signal
+import sys
 import threading
 import time
 from collections.abc import Sequence
+from typing import NoReturn
 
 import structlog
 from dbos import DBOS
@@ -131,6 +133,10 @@ def _recover(workers: list[str]) -> None:
     DBOS._recover_pending_workflows(workers)
 
 
-def run_worker(settings: ServiceSettings, queues: Sequence[Queue]) -> int:
-    """Run a worker in this process until it is told to end; the exit status."""
-    return Worker(settings, queues).run()
+def run_worker(settings: ServiceSettings, queues: Sequence[Queue]) -> NoReturn:
+    """Run a worker until it is told to end, and end this process with it."""
+    status = Worker(settings, queues).run()
+    sys.stdout.flush()
+    sys.stderr.flush()
+    # Not by returning: threads that wait for a database that is away would keep the process.
+    os._exit(status)
