@@ -20,6 +20,7 @@ from llmsynth.tables.conforming import conform
 from llmsynth.tables.reading import read_table
 from llmsynth.uses.additions import Addition, additions
 from llmsynth.uses.asked_groups import AskedShares, column_told, groups_of
+from llmsynth.uses.emphasis import emphasised
 from llmsynth.uses.fitting import is_fitted
 from llmsynth.uses.group_rows import GroupRows, Labeller, draw_group
 from llmsynth.uses.groups import Group
@@ -97,7 +98,7 @@ def rebalance(
     else:
         train, held = _split(typed, schema, groups, settings)
     plan = additions(groups, train, schema)
-    synthesizer.fit(train, progress=progress)
+    _fit(synthesizer, train, schema, plan, progress)
     drawn = _drawn(synthesizer, plan, train, settings, progress)
     columns = list(synthesizer.schema_.names)  # less free text, where it was to be dropped
     kept, schema = train.select(columns), schema.without(set(schema.names) - set(columns))
@@ -154,6 +155,22 @@ def _split(
         rows = rng.permutation(np.flatnonzero(label == value))
         is_test[rows[: round(settings.test_share * len(rows))]] = True
     return table.filter(pa.array(~is_test)), table.filter(pa.array(is_test))
+
+
+def _fit(
+    synthesizer: Synthesizer,
+    train: pa.Table,
+    schema: TableSchema,
+    plan: Sequence[Addition],
+    progress: Progress,
+) -> None:
+    if synthesizer.privacy is not None:
+        # Under differential privacy a row that comes again would count again.
+        synthesizer.fit(train, progress=progress)
+        return
+    rows = emphasised(train, schema, plan)
+    # Whose row it is: a value counts as rare by different rows, however often they come.
+    synthesizer.fit(train.take(pa.array(rows)), progress=progress, entities=rows)
 
 
 def _drawn(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import numpy as np
 import pyarrow as pa
 import pytest
 from hypothesis import given
@@ -11,6 +12,7 @@ from llmsynth.errors import ConditionError, SettingsError
 from llmsynth.schema import infer_schema
 from llmsynth.uses.additions import additions
 from llmsynth.uses.asked_groups import column_told, groups_of
+from llmsynth.uses.emphasis import emphasised
 from llmsynth.uses.groups import Group, Range
 
 TABLE = pa.table(
@@ -116,3 +118,15 @@ def test_the_column_that_tells_the_groups_is_the_target() -> None:
     assert column_told({"amount": {(1, 2): 0.1}}) is None
     assert column_told({("a", "b"): {("x", "y"): 0.1}}) is None
     assert column_told([{"where": {"fraud": "yes"}, "share": 0.2}]) == "fraud"
+
+
+def test_a_small_group_is_shown_up_to_ten_times_and_every_other_row_once() -> None:
+    table = pa.table({"c": ["r"] * 5 + ["o"] * 495})
+    schema = infer_schema(table, target="c")
+    plan = additions(groups_of({"c": {"r": 0.2}}, table, schema), table, schema)
+    rows = emphasised(table, schema, plan)
+    times = np.bincount(rows)
+    assert times[:5].tolist() == [10] * 5
+    assert set(times[5:].tolist()) == {1}
+    large = additions(groups_of({"fraud": 0.2}, TABLE, SCHEMA), TABLE, SCHEMA)
+    assert emphasised(TABLE, SCHEMA, large).tolist() == list(range(40))
