@@ -16,11 +16,10 @@ from pathlib import Path
 from statistics import median
 
 import tabular
+from private_plot import EPSILONS, TSTR, drawing
 
 TABLES = ("adult", "bank_marketing")
-EPSILONS = (1, 4, 8)
 ARMS = {"ours": "ours+{}", "AIM": "dpmm+aim-{}", "TabularARGN": "tabularargn+{}"}
-TSTR = "tstr_auc"
 FREE = ("ours", "tabularargn")
 """Arms without differential privacy, beside which the others stand."""
 
@@ -47,7 +46,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
     tabular.main([*given, "--tables", *options.tables, "--systems", *systems])
     print("\n".join(summary(options.results)))
     if options.plot:
-        options.plot.write_text(plot(options.results), encoding="utf-8")
+        options.plot.write_text(drawing(options.results), encoding="utf-8")
 
 
 def records(results: Path) -> list[dict[str, object]]:
@@ -81,34 +80,6 @@ def values(found: Sequence[dict[str, object]], name: str) -> list[float]:
         value = figures.get(name, {}).get("value")
         out.append(float("nan") if value is None else float(value))
     return out
-
-
-def plot(results: Path) -> str:
-    """TSTR against epsilon as an SVG drawing, one line an arm, of the first table in the file."""
-    found = records(results)
-    table = str(found[0]["table"])
-    lines, colours = [], ("#1b6ca8", "#c8553d", "#588b5b")
-    for (name, pattern), colour in zip(ARMS.items(), colours, strict=True):
-        points = []
-        for epsilon in EPSILONS:
-            own = [r for r in found if r["system"] == pattern.format(epsilon)]
-            scores = values([r for r in own if r["table"] == table], TSTR)
-            if scores:
-                points.append((60 + 50 * epsilon, 340 - 1500 * (median(scores) - 0.75)))
-        path = " ".join(f"{x},{y:.1f}" for x, y in points)
-        lines.append(f'<polyline points="{path}" fill="none" stroke="{colour}" stroke-width="2"/>')
-        if points:
-            x, y = points[-1]
-            lines.append(f'<text x="{x + 8}" y="{y:.0f}" fill="{colour}">{name}</text>')
-    for epsilon in EPSILONS:
-        lines.append(f'<text x="{56 + 50 * epsilon}" y="365">{epsilon}</text>')
-    for score in (0.75, 0.8, 0.85, 0.9, 0.95):
-        lines.append(f'<text x="10" y="{344 - 1500 * (score - 0.75):.0f}">{score:.2f}</text>')
-    title = f'<text x="60" y="20">TSTR AUC against epsilon, {table}</text>'
-    head = (
-        '<svg xmlns="http://www.w3.org/2000/svg" width="600" height="380" font-family="sans-serif">'
-    )
-    return "\n".join([head, title, *lines, "</svg>\n"])
 
 
 if __name__ == "__main__":
