@@ -69,7 +69,6 @@ class Trainer:
     folder: Path | None = None
     fingerprint: str = ""
     progress: Progress = silent
-    row_weights: Tensor | None = None
     dtype: torch.dtype = torch.float32
     context: frozenset[int] = frozenset()
     team: Team = field(default_factory=Alone)
@@ -109,7 +108,6 @@ class Trainer:
         self._generator = torch.Generator().manual_seed(settings.seed)
         order = torch.randperm(rows, generator=self._generator)
         self._held_out, self._train = self.codes[order[:held]], self.codes[order[held:]]
-        self._train_weights = None if self.row_weights is None else self.row_weights[order[held:]]
         self._batch = min(settings.batch_rows, len(self._train))
         self._per_epoch = max(len(self._train) // self._batch, 1)
         self._total = max(int(settings.max_epochs * self._per_epoch), 1)
@@ -141,10 +139,10 @@ class Trainer:
 
     def _one_step(self, step: int, share: float) -> None:
         epoch, index = divmod(step, self._per_epoch)
-        batch, weights = self._batch_at(epoch, index)
+        batch = self._batch_at(epoch, index)
         seed = self.settings.seed * 1_000_003 + step
         whole = self.shuffler(batch, torch.Generator().manual_seed(seed))
-        shuffled, own, weights = self._own(whole, batch, weights)
+        shuffled, own = self._own(whole, batch)
         self.model.train()
         if self.model.shape.dropout:
             # Dropout asks the global generator; a run that is taken up again must drop the same.
@@ -154,7 +152,6 @@ class Trainer:
             shuffled,
             own,
             dtype=self.dtype,
-            row_weights=weights,
             context=self.context,
         )
         total = torch.stack(losses)
@@ -169,22 +166,20 @@ class Trainer:
         if step % 20 == 0:
             self._tell(float(self.team.add(total.detach().sum())) / len(batch), share)
 
-    def _own(
-        self, whole: Sequences, codes: Tensor, weights: Tensor | None
-    ) -> tuple[Sequences, Tensor, Tensor | None]:
+    def _own(self, whole: Sequences, codes: Tensor) -> tuple[Sequences, Tensor]:
         """The process's own rows of a batch that all of them drew and shuffled alike."""
         if self.team.size == 1:
-            return whole, codes, weights
+            return whole, codes
         rows = slice(self.team.rank, None, self.team.size)
         part = Sequences(whole.tokens[rows], whole.places[rows], whole.position_of[:, rows])
-        return part, codes[rows], None if weights is None else weights[rows]
+        return part, codes[rows]
 
-    def _batch_at(self, epoch: int, index: int) -> tuple[Tensor, Tensor | None]:
+    def _batch_at(self, epoch: int, index: int) -> Tensor:
         if index == 0 or not hasattr(self, "_order"):
             generator = torch.Generator().manual_seed(self.settings.seed * 7919 + epoch)
             self._order = torch.randperm(len(self._train), generator=generator)
         rows = self._order[index * self._batch : (index + 1) * self._batch]
-        return self._train[rows], None if self._train_weights is None else self._train_weights[rows]
+        return self._train[rows]
 
     def _tell(self, loss: float, share: float) -> None:
         _refuse_unless_finite(loss)
@@ -209,7 +204,7 @@ class Trainer:
         with self._average.applied():
             total = torch.zeros(1, dtype=torch.float64)
             for batch in torch.split(self._held_out, self._batch):
-                shuffled, own, _ = self._own(self.shuffler(batch, generator), batch, None)
+                shuffled, own = self._own(self.shuffler(batch, generator), batch)
                 losses = place_losses(
                     self.model, shuffled, own, dtype=self.dtype, context=self.context
                 )

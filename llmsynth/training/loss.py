@@ -16,7 +16,6 @@ def place_losses(
     codes: Tensor,
     *,
     dtype: torch.dtype,
-    row_weights: Tensor | None = None,
     context: frozenset[int] = frozenset(),
 ) -> list[Tensor]:
     """Summed negative log-likelihood (nats) of the tokens at each place.
@@ -26,7 +25,6 @@ def place_losses(
 
     Args:
         codes: int64 (rows, places), the tokens to predict; negative where unused.
-        row_weights: float32 (rows,), what each row counts; all count 1 when omitted.
         context: places that are only ever given; their loss is not computed.
 
     Returns:
@@ -45,14 +43,10 @@ def place_losses(
             losses.append(hidden.new_zeros((), dtype=torch.float32))
             continue
         index = base + batch.position_of[place]
-        wanted, weight = codes[:, place], row_weights
+        wanted = codes[:, place]
         if not every:
             here = used[:, place]
             index, wanted = index[here], wanted[here]
-            weight = None if weight is None else weight[here]
         logits = functional.linear(flat[index], model.place_head(place, dtype)).float()
-        if weight is None:
-            losses.append(functional.cross_entropy(logits, wanted, reduction="sum"))
-        else:
-            losses.append(functional.cross_entropy(logits, wanted, reduction="none") @ weight)
+        losses.append(functional.cross_entropy(logits, wanted, reduction="sum"))
     return losses

@@ -25,12 +25,10 @@ def _setting(*sizes: int) -> tuple[CompactModel, Shuffler]:
     return CompactModel(shape), shuffler
 
 
-def _losses(
-    setting: tuple[CompactModel, Shuffler], codes: Tensor, weights: Tensor | None = None
-) -> list[float]:
+def _losses(setting: tuple[CompactModel, Shuffler], codes: Tensor) -> list[float]:
     model, shuffler = setting
     batch = shuffler(codes, torch.Generator().manual_seed(0))
-    losses = place_losses(model, batch, codes, dtype=torch.float32, row_weights=weights)
+    losses = place_losses(model, batch, codes, dtype=torch.float32)
     return [loss.item() for loss in losses]
 
 
@@ -56,25 +54,6 @@ def test_a_batch_that_uses_no_place_costs_nothing_and_has_a_gradient() -> None:
     total = torch.stack(place_losses(model, batch, codes, dtype=torch.float32)).sum()
     total.backward()
     assert float(total.detach()) == 0.0
-
-
-def test_row_weights_count_rows_so_often() -> None:
-    setting = _setting(2, 5)
-    with torch.no_grad():
-        setting[0].head.normal_()
-    codes = torch.tensor([[0, 4], [1, -1]])
-    batch = setting[1](codes, torch.Generator().manual_seed(0))
-    once = [_by_row(setting[0], batch, codes, row) for row in range(2)]
-    weighted = _losses(setting, codes, torch.tensor([3.0, 0.5]))
-    assert weighted[0] == pytest.approx(3 * once[0][0] + 0.5 * once[1][0], rel=1e-5)
-    assert weighted[1] == pytest.approx(3 * once[0][1], rel=1e-5)
-
-
-def _by_row(model: CompactModel, batch: object, codes: Tensor, row: int) -> list[float]:
-    only = torch.zeros(len(codes))
-    only[row] = 1
-    losses = place_losses(model, batch, codes, dtype=torch.float32, row_weights=only)  # type: ignore[arg-type]
-    return [loss.item() for loss in losses]
 
 
 def test_the_loss_is_the_log_of_the_softmax_over_the_place_alone() -> None:
