@@ -8,7 +8,7 @@ from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
 
 from llmsynth_serving.accounts.authentication import requires
-from llmsynth_serving.database.records import Job, Report, Synthesizer, Table
+from llmsynth_serving.database.records import Job, Owned, Report, Synthesizer, Table
 from llmsynth_serving.objects import jobs, tables
 from llmsynth_serving.objects.plain_cells import plain_rows
 from llmsynth_serving.pages import snippets
@@ -95,7 +95,7 @@ def _shown(request: Asked, job: Job) -> dict[str, Any]:
     made: dict[str, Any] = {
         kind.__name__.lower(): there
         for name, kind in MADE.items()
-        if not (job.kind == "fit" and kind is Table)  # that one was learned, not made
+        if _is_made(job.kind, kind)
         if (there := found_or_none(request, kind, (job.result or {}).get(name)))
     }
     return {
@@ -103,12 +103,19 @@ def _shown(request: Asked, job: Job) -> dict[str, Any]:
         "share": min(max(step.get("done", 0) / total, 0), 1) if total else None,
         "step": step,
         "points": job.curve.get("points", []),
-        "preview": _preview(request, made.get("table")),
+        "preview": _preview(request, made.get("table") if job.kind != "evaluate" else None),
         "made": made,
         "is_open": job.state in OPEN,
         "may_retry": job.state in AGAIN,
         "workers": service_of(request).workers() if job.state == "queued" else 1,
     }
+
+
+def _is_made(job_kind: str, kind: type[Owned]) -> bool:
+    """Whether jobs of a kind make such objects; the others that they name were there before."""
+    if kind is Synthesizer:
+        return job_kind == "fit"
+    return kind is Report or job_kind != "fit"
 
 
 def _preview(request: Asked, table: Table | None) -> tuple[list[str], list[list[Any]]] | None:

@@ -76,6 +76,7 @@ def test_another_kind_brings_what_the_cells_hold(browser: Any, table: str) -> No
 def test_a_fit_is_ordered_once_however_often_the_form_is_sent(browser: Any, table: str) -> None:
     browser.sign_in()
     form = {"name": "mine", "target": "sex", "pace": "quick", "order_id": "a" * 32, "rules": ""}
+    form["personal_data"] = "keep"
     first = browser.send(f"/tables/{table}/fit", **form)
     assert first.url.path == f"/jobs/{'a' * 32}"
     assert "waiting for a worker" in first.text
@@ -84,7 +85,8 @@ def test_a_fit_is_ordered_once_however_often_the_form_is_sent(browser: Any, tabl
     assert second.url.path == first.url.path
     jobs = [job for job in browser.records(Job) if job.kind == "fit"]
     assert len([job for job in jobs if job.id == "a" * 32]) == 1
-    assert jobs[0].spec["settings"]["max_epochs"] == 1.0
+    settings = jobs[0].spec["settings"]
+    assert (settings["max_epochs"], settings["personal_data"]) == (1.0, "keep")
     assert "/v1/jobs/fit" in second.text
     assert "service.fit(" in second.text
     wrong = browser.send(f"/tables/{table}/fit", name="x", max_minutes="-2")
