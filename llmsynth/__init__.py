@@ -9,6 +9,7 @@ if TYPE_CHECKING:
     from llmsynth import demo_tables
     from llmsynth.cluster import RaySettings, sample_shards
     from llmsynth.errors import LlmsynthError
+    from llmsynth.personal_data.replacement import pseudonymize
     from llmsynth.relational.grouped import GroupedSynthesizer
     from llmsynth.relational.related import RelatedSynthesizer
     from llmsynth.schema import TableSchema, infer_schema
