@@ -93,6 +93,8 @@ def run(arm: str, seed: int, options: argparse.Namespace) -> dict[str, object]:
         "seed": seed,
         "rows_asked": options.rows,
         "model": options.model,
+        "temperature": options.temperature,
+        "rows_per_prompt": options.rows_per_prompt,
         "seconds": round(seconds[0], 1),
         "cpu_seconds": round(seconds[1], 1),
         **checks(rows, examples, schema, options.rows),
@@ -192,7 +194,9 @@ def prompted(anchors: int, *, shows_rows: bool = True) -> Callable[..., Drawn]:
             target=TARGET,
             settings=PromptSettings(rows_per_prompt=options.rows_per_prompt, anchors=anchors),
         )
-        sample = synthesizer.sample(options.rows, quotas={TARGET: SHARE}, seed=seed)
+        sample = synthesizer.sample(
+            options.rows, quotas={TARGET: SHARE}, temperature=options.temperature, seed=seed
+        )
         return sample.table, asdict(sample.report)
 
     return drawn
@@ -215,7 +219,7 @@ def markdown(lines: list[dict[str, object]]) -> str:
     out.append("|---" * (6 + len(FIGURES)) + "|")
     floors = [line["floors"] for line in lines]
     shown = " | ".join(_spread([floor.get(name) for floor in floors]) for name in FIGURES)  # type: ignore[attr-defined]
-    out.append(f"| 200 real rows (the floor) | | | | | {shown} | |")
+    out.append(f"| as many real rows (the floor) | | | | | {shown} | |")
     for arm in ARMS:
         own = [line for line in lines if line["arm"] == arm]
         if not own:
@@ -247,6 +251,7 @@ def _options() -> argparse.Namespace:
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--rows", type=int, default=200)
     parser.add_argument("--rows-per-prompt", type=int, default=PromptSettings.rows_per_prompt)
+    parser.add_argument("--temperature", type=float, default=1.0)
     parser.add_argument("--model", default="smollm2-135m")
     parser.add_argument("--threads", type=int, default=1)
     return parser.parse_args()
