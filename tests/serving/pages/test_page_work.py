@@ -6,6 +6,7 @@ import json
 import re
 from typing import Any
 
+import pytest
 from llmsynth_serving.database.records import Job, Report, Table
 
 
@@ -242,3 +243,38 @@ def test_two_synthesizers_stand_side_by_side(browser: Any, table: str) -> None:
     assert "value better" not in browser.get(f"/compare?a={good}&b={same}").text
     other = browser.office.add_synthesizer(state="ready", path="synthesizers/y/1", table_id=table)
     assert "There is no report on" in browser.get(f"/compare?a={good}&b={other.id}").text
+
+
+@pytest.mark.parametrize(
+    ("result", "told"),
+    [
+        ({"words": "No gain over class weights."}, "No gain over class weights."),
+        (
+            {"groups": [{"label": "sex = f", "real": 20, "added": 1200, "short": 3}]},
+            "1\u202f200",
+        ),
+        ({"filled": {"city": 12, "age": 0}}, "city 12"),
+        ({"account": {"duplicates": 4, "model": "m"}}, "duplicates"),
+        ({"is_partial": True}, "Fewer rows than asked for"),
+    ],
+)
+def test_what_came_of_a_job_is_told_in_words(
+    browser: Any, table: str, result: dict[str, Any], told: str
+) -> None:
+    browser.sign_in()
+    job = Job(project_id="p1", name="j", kind="other", state="succeeded", spec={}, result=result)
+    with browser.office.service.database.session() as session:
+        session.add(job)
+    assert told in browser.get(f"/jobs/{job.id}").text
+
+
+def test_a_job_that_failed_says_why_and_what_to_do(browser: Any) -> None:
+    browser.sign_in()
+    error = {"type": "TableError", "detail": "There is <no> target.", "hint": "Name one."}
+    job = browser.office.add_job(
+        spec={"table_id": "t", "synthesizer_id": "s", "settings": {}}, state="failed", error=error
+    )
+    page = browser.get(f"/jobs/{job.id}").text
+    assert "There is &lt;no&gt; target." in page
+    assert "Name one." in page
+    assert "Try again" in page
