@@ -108,6 +108,7 @@ def test_rows_by_prompt_become_a_table(workplace: Any, client: TestClient) -> No
         ({"schema": {"columns": [{"name": "a\0", "kind": "text"}]}}, 400, "NUL"),
         ({"examples": [{"a": 1}, {"a": "x"}]}, 400, "make no table"),
         ({"examples": [{"a": "x\0"}]}, 400, "NUL"),
+        ({"examples": [{"a": {}}]}, 400, "a list or an object"),
         ({"examples": [{}]}, 400, ""),
         ({"schema": SCHEMA, "rows": 0}, 400, ""),
         ({"schema": SCHEMA, "model": "../secret"}, 400, ""),

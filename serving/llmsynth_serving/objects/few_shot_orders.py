@@ -18,6 +18,8 @@ from llmsynth_serving.objects.ownership import find
 from llmsynth_serving.objects.refusals import RefusalError, RefusedInputError
 from llmsynth_serving.service import Service
 
+_CELLS = (str, int, float, bool, type(None))
+
 
 def order_few_shot(
     service: Service,
@@ -75,10 +77,16 @@ def _stored(
 ) -> Table:
     """The rows as a table that can be seen, corrected and deleted like any other."""
     names = dict.fromkeys(column for row in rows for column in row)
-    try:
-        table = pa.table({column: pa.array([row.get(column) for row in rows]) for column in names})
-    except (pa.ArrowException, UnicodeError, OverflowError) as error:
-        raise RefusedInputError(f"examples: the rows make no table: {error}.") from error
+    for column in names:
+        if not all(isinstance(row.get(column), _CELLS) for row in rows):
+            raise RefusedInputError(
+                f"examples: {column!r} holds a list or an object; a cell is a text, a number, "
+                "true, false or null."
+            )
     with tables.arriving_file(service) as path:
-        pq.write_table(table, path)
+        try:
+            cells = {column: pa.array([row.get(column) for row in rows]) for column in names}
+            pq.write_table(pa.table(cells), path)
+        except (pa.ArrowException, UnicodeError, OverflowError) as error:
+            raise RefusedInputError(f"examples: the rows make no table: {error}.") from error
         return tables.take_in(service, caller, path, name=name)
