@@ -32,6 +32,7 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.token_automaton import TokenAutomaton
 from llmsynth.engines.cached_decoding import CachedDecoding
 from llmsynth.engines.engine import RowRequest, SamplingSettings
+from llmsynth.engines.grouped_attention import grouped_attention
 from llmsynth.engines.local_engine import LocalEngine
 from llmsynth.engines.served_rows import row_seed, served_pattern
 from llmsynth.engines.vllm_settings import VllmSettings
@@ -167,18 +168,19 @@ class _LocalArms:
 
     @torch.inference_mode()
     def free(self, request: RowRequest, lengths: Sequence[int]) -> None:
-        """Drops rows as the local engine does."""
+        """Drops rows and attends as the local engine does."""
         decoding = CachedDecoding(
             model=self._model, prompt=request.prompt_ids, prefixes=request.prefix_ids
         )
         wanted = torch.tensor(lengths, device=self._model.device)
         rows = torch.arange(len(lengths), device=self._model.device)
-        for step in range(max(lengths)):
-            rows = rows[wanted[rows] > step]
-            if len(rows) < 0.75 * decoding.num_rows:
-                decoding.keep(rows)
-            odds = decoding.next_logits(rows).float().softmax(dim=1)
-            decoding.write(rows, torch.multinomial(odds, 1)[:, 0])
+        with grouped_attention(self._model):
+            for step in range(max(lengths)):
+                rows = rows[wanted[rows] > step]
+                if len(rows) < 0.75 * decoding.num_rows:
+                    decoding.keep(rows)
+                odds = decoding.next_logits(rows).float().softmax(dim=1)
+                decoding.write(rows, torch.multinomial(odds, 1)[:, 0])
 
 
 class _VllmArms:

@@ -123,7 +123,7 @@ def _agreements(row: dict[str, object]) -> dict[str, bool]:
     """Whether what a note says is what its row says, fact by fact."""
     note = str(row["note"])
     age = re.search(r"(\d+)-year-old", note)
-    tsh = re.search(r"TSH is ([\d.]*\d)", note)
+    tsh = re.search(r"TSH is (\d+(?:\.\d+)?)", note)
     has_row = not any(pd.isna(row[name]) for name in ("age", "sex", "TSH"))
     return {
         "age": has_row and age is not None and float(age[1]) == float(str(row["age"])),

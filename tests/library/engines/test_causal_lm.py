@@ -6,11 +6,12 @@ import itertools
 import math
 import re
 from functools import cache
+from typing import cast
 
 import numpy as np
 import pytest
 import torch
-from tokenizers import Tokenizer, decoders, models, pre_tokenizers, trainers
+from tokenizers import Tokenizer, decoders, models, pre_tokenizers
 from transformers import (
     GPT2Config,
     GPT2LMHeadModel,
@@ -28,37 +29,22 @@ from llmsynth.engines.stop_reason import StopReason
 from llmsynth.engines.tensor_automaton import TensorAutomaton
 from llmsynth.errors import ConditionError, SamplingError, SettingsError
 
-CHARACTER = r'(?:[^"\\\x00-\x1f\x7f]|\\["\\/bfnrt])'
-ROW = rf'age=[0-9]{{1,3}}; sex=(?:Male|Female); note=(?:"{CHARACTER}{{0,8}}"|null)\n'
+SHARED: dict[str, object] = {}
 
 
-@cache
+@pytest.fixture(scope="module", autouse=True)
+def shared(
+    bpe_tokenizer: PreTrainedTokenizerFast, row_automaton: TokenAutomaton, row_pattern: str
+) -> None:
+    SHARED.update(tokenizer=bpe_tokenizer, automaton=row_automaton, pattern=row_pattern)
+
+
 def tokenizer() -> PreTrainedTokenizerFast:
-    bpe = Tokenizer(models.BPE())
-    bpe.pre_tokenizer = pre_tokenizers.ByteLevel(add_prefix_space=False)
-    bpe.decoder = decoders.ByteLevel()
-    corpus = [
-        f"age={age}; sex={sex}; note={note}\n"
-        for age in range(10, 99)
-        for sex in ("Male", "Female")
-        for note in ("null", '"free \\"text\\""', '"größe 日本語"', '"a\\nb"')
-    ]
-    alphabet = pre_tokenizers.ByteLevel.alphabet()
-    bpe.train_from_iterator(
-        corpus,
-        trainers.BpeTrainer(
-            vocab_size=600,
-            special_tokens=["<end>"],
-            initial_alphabet=alphabet,
-            show_progress=False,
-        ),
-    )
-    return PreTrainedTokenizerFast(tokenizer_object=bpe, eos_token="<end>")
+    return cast(PreTrainedTokenizerFast, SHARED["tokenizer"])
 
 
-@cache
-def row_automaton() -> TokenAutomaton:
-    return TokenAutomaton.compile(ROW, tokenizer())
+def row_language() -> TokenAutomaton:
+    return cast(TokenAutomaton, SHARED["automaton"])
 
 
 @cache
@@ -105,7 +91,7 @@ def drawn(
     chosen = {"seed": 7, "max_new_tokens": 60, **changes}
     return sample_rows(
         model or llama(),
-        automaton or row_automaton(),
+        automaton or row_language(),
         prefix_ids=[[]] * num_rows if prefixes is None else prefixes,
         prompt_ids=prompt,
         settings=DecodingSettings(**chosen),
@@ -120,7 +106,7 @@ def one_by_one(
     model: PreTrainedModel, prompt: list[int], prefix: list[int], row: int, seed: int, heat: float
 ) -> tuple[list[int], float]:
     """The same row without cache, batch, padding or tensors: what the engine must agree with."""
-    automaton, tokens, removed = row_automaton(), list(prefix), []
+    automaton, tokens, removed = row_language(), list(prefix), []
     state = automaton.walk(prefix)
     while not automaton.ended[state]:
         with torch.inference_mode():
@@ -139,8 +125,9 @@ def one_by_one(
 def test_every_row_from_random_weights_is_valid() -> None:
     rows = drawn(96, batch_size=40)
     assert rows.finished.all()
-    assert all(re.fullmatch(ROW, text) for text in rows.texts(row_automaton()))
-    assert len(set(rows.texts(row_automaton()))) > 80
+    pattern = str(SHARED["pattern"])
+    assert all(re.fullmatch(pattern, text) for text in rows.texts(row_language()))
+    assert len(set(rows.texts(row_language()))) > 80
     assert rows.counts() == {
         "finished": 96,
         "max_new_tokens": 0,
@@ -171,16 +158,16 @@ def test_rows_begin_with_their_prefixes_and_stay_valid() -> None:
     texts = ["age=39; sex=Female;", "age=7", "", 'age=1; sex=Male; note="größe']
     prefixes = [tokenizer().encode(text) for text in texts]
     for rows in (drawn(prefixes=prefixes), drawn(prefixes=prefixes[:2], prompt=())):
-        for text, prefix in zip(rows.texts(row_automaton()), texts, strict=False):
+        for text, prefix in zip(rows.texts(row_language()), texts, strict=False):
             assert text.startswith(prefix)
-            assert re.fullmatch(ROW, text)
+            assert re.fullmatch(str(SHARED["pattern"]), text)
 
 
 def test_a_tensor_of_prefixes_is_as_good_as_lists() -> None:
     prefix = tokenizer().encode("age=39;")
     from_tensor = sample_rows(
         llama(),
-        row_automaton(),
+        row_language(),
         prefix_ids=torch.tensor([prefix, prefix]),
         settings=DecodingSettings(seed=7),
     )
@@ -256,7 +243,7 @@ def probability_of_valid_row(
 
 
 def test_tensors_allow_and_advance_as_the_arrays_do() -> None:
-    arrays = row_automaton()
+    arrays = row_language()
     tensors = TensorAutomaton.on("cpu", arrays)
     states = torch.arange(0, arrays.num_states, 7)
     assert torch.equal(tensors.mask(states), torch.from_numpy(arrays.mask(states.numpy())))
