@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -118,6 +118,18 @@ def pseudonymize(
             raise SettingsError(f"No column {name!r}; there are {names}.")
     texts = [name for name in texts if name not in columns]
     return replaced(source, columns, texts, pseudonyms or Pseudonyms(seed))
+
+
+def with_people_renamed(
+    table: pa.Table,
+    *,
+    keys: Collection[str | None],
+    pseudonyms: Pseudonyms | None = None,
+    seed: int | None = None,
+) -> pa.Table:
+    """The table with the personal data of its columns replaced, but for its keys."""
+    kinds = {found.name: found.kind for found in detect(table) if found.name not in keys}
+    return replaced(table, kinds, (), pseudonyms or Pseudonyms(seed)).table
 
 
 def replaced(

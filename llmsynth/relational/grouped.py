@@ -13,6 +13,7 @@ import numpy as np
 import pyarrow as pa
 
 from llmsynth.errors import BundleError, ConditionError, NotFittedError, SettingsError
+from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
 from llmsynth.relational.group_layout import FIRST, ROWS, SPAN, GroupLayout, lay_out
 from llmsynth.relational.group_sample import GroupReport, GroupSample
@@ -42,13 +43,11 @@ class GroupedSynthesizer:
 
     Args:
         group_by: the column that names the entity; its values are re-invented.
-        order_by: number, date or moment that orders the rows of a group; without it rows keep the
-            order in which they come.
+        order_by: number, date or moment that orders a group's rows; else they keep their order.
         static: columns that are the same in all rows of a group; detected when omitted.
         lags: how many rows back are seen one by one; a mean stands for those before.
         schema, missing, keep_rare, drop_text, seed: as in `Synthesizer`.
-        max_minutes, max_epochs, hidden_size, num_layers: as in `Synthesizer`; minutes of both
-            models together.
+        max_minutes, max_epochs, hidden_size, num_layers: as in `Synthesizer`; minutes of both.
     """
 
     def __init__(
@@ -98,6 +97,10 @@ class GroupedSynthesizer:
         """
         started = time.perf_counter()
         source = read_table(table, missing=self.missing)
+        if self.schema is None:
+            # Here, since a pseudonym that one model draws is a condition of the other.
+            keys = {self.group_by, self.order_by}
+            source = with_people_renamed(source, keys=keys, seed=self.seed)
         layout = lay_out(
             source,
             self.schema,
@@ -130,6 +133,7 @@ class GroupedSynthesizer:
 
     def _synthesizer(self, minutes: float | None) -> Synthesizer:
         return Synthesizer(
+            personal_data="keep",
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
             max_minutes=minutes,

@@ -10,6 +10,8 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 from llmsynth.errors import BundleError, NotFittedError, SettingsError
+from llmsynth.personal_data.pseudonyms import Pseudonyms
+from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
 from llmsynth.relational.related_sample import RelatedSample
 from llmsynth.relational.row_drawer import DrawSettings
@@ -81,6 +83,12 @@ class RelatedSynthesizer:
         """
         started = time.perf_counter()
         read = {name: read_table(tables[name], missing=self.missing) for name in tables}
+        pseudonyms = Pseudonyms(self.seed)
+        for name, told in self.metadata.tables.items():
+            if name in read and told.schema is None:
+                keys = {key.column for key in self.metadata.foreign_keys if key.table == name}
+                keys |= {told.primary_key} if told.primary_key is not None else set()
+                read[name] = with_people_renamed(read[name], keys=keys, pseudonyms=pseudonyms)
         parts = take_apart(self.metadata, read, drop_text=self.drop_text)
         sizes = {
             name: (part.cells.num_rows + _LEAST_ROWS) * part.cells.num_columns
@@ -107,6 +115,7 @@ class RelatedSynthesizer:
 
     def _synthesizer(self, minutes: float | None) -> Synthesizer:
         return Synthesizer(
+            personal_data="keep",
             keep_rare=self.keep_rare,
             max_minutes=minutes,
             max_epochs=self.max_epochs,

@@ -16,7 +16,7 @@ from llmsynth.errors import SettingsError
 from llmsynth.personal_data.detection import detect
 from llmsynth.personal_data.kinds import is_card, is_iban, is_ip
 from llmsynth.personal_data.pseudonyms import Pseudonyms
-from llmsynth.personal_data.replacement import pseudonymize
+from llmsynth.personal_data.replacement import pseudonymize, with_people_renamed
 
 ROWS = 200
 HARMLESS = {
@@ -169,3 +169,11 @@ def test_check_digits_are_checked() -> None:
     assert not is_iban("GB82 WEST 1234 5698 7654 33")
     assert is_ip("10.0.0.1")
     assert not is_ip("300.1.1.1")
+
+
+def test_related_tables_keep_their_keys_and_lose_their_names() -> None:
+    keys = {"patient_id"}
+    new = with_people_renamed(TABLE, keys=keys, seed=3)
+    assert new["patient_id"].equals(TABLE["patient_id"])
+    assert not set(new["surname"].to_pylist()) & {"", None}
+    assert not any(a == b for a, b in zip(new["email"], TABLE["email"], strict=True))
