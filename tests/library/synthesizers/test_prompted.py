@@ -254,3 +254,17 @@ def test_an_engine_that_fails_is_an_error(model: str) -> None:
 
     with pytest.raises(EngineError, match="down"):
         prompted(model, engine=Down("")).sample(1)
+
+
+def test_ctrl_c_keeps_the_rows_there_are(model: str) -> None:
+    class Interrupted(Parrot):
+        def rows(self, request: RowRequest) -> Iterator[FinishedRow]:
+            if self.requests:
+                raise KeyboardInterrupt
+            yield from super().rows(request)
+
+    engine = Interrupted('22; job=pilot; well=no; note="x"\n')
+    settings = PromptSettings(anchors=0, rows_per_prompt=2, keep_duplicates=True)
+    sample = prompted(model, engine=engine, settings=settings).sample(6)
+    assert (len(sample), sample.report.stopped, sample.report.prompts) == (2, "interrupted", 1)
+    assert sample.report.is_partial
