@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import argparse
 import json
+import math
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from html import escape
@@ -17,6 +18,7 @@ TSTR = "tstr_auc"
 EPSILONS = (1, 4, 8)
 NONE = 11.0
 """Where fits without differential privacy stand on the axis of epsilon."""
+TICK = 0.05
 ARMS = {"ours": "ours", "AIM": "dpmm+aim", "TabularARGN": "tabularargn"}
 COLOURS = {"ours": "#1b5e8c", "AIM": "#c8553d", "TabularARGN": "#4d7c4a"}
 WIDTH, HEIGHT, LEFT, TOP, BOTTOM = 430, 330, 60, 40, 280
@@ -30,6 +32,7 @@ class Scale:
     low: float
     high: float
     shift: float
+    epsilons: tuple[float, ...]
 
     def x(self, epsilon: float) -> float:
         return self.shift + LEFT + (RIGHT - LEFT) * epsilon / NONE
@@ -68,8 +71,11 @@ def panel(records: Sequence[Mapping[str, object]], table: str, shift: float) -> 
     scores = {arm: points(records, system) for arm, system in ARMS.items()}
     real = median(figure(record, "floor") for record in records)
     every = [score for line in scores.values() for _, *found in line for score in found]
-    low = min(0.05 * int(min(every) / 0.05), real - 0.1)
-    scale = Scale(low=low, high=0.05 * (int(max([*every, real]) / 0.05) + 1), shift=shift)
+    low = TICK * math.floor(min([*every, real - 2 * TICK]) / TICK)
+    high = TICK * math.ceil(max([*every, real]) / TICK)
+    has_free = any(line and line[-1][0] == NONE for line in scores.values())
+    shown = (*EPSILONS, NONE) if has_free else EPSILONS
+    scale = Scale(low=low, high=high, shift=shift, epsilons=shown)
     parts = [
         f'<text x="{shift + LEFT}" y="20" font-size="14">{escape(table)}: AUC of a learner taught '
         "by synthetic rows</text>",
@@ -107,16 +113,16 @@ def figure(record: Mapping[str, object], part: str) -> float:
 def axes(scale: Scale) -> list[str]:
     """Both axes with their numbers."""
     parts = []
-    ticks = round((scale.high - scale.low) / 0.05)
+    ticks = round((scale.high - scale.low) / TICK)
     for tick in range(ticks + 1):
-        score = scale.low + 0.05 * tick
+        score = scale.low + TICK * tick
         parts.append(
             f'<line x1="{scale.x(0):.1f}" x2="{scale.x(NONE):.1f}" y1="{scale.y(score):.1f}" '
             f'y2="{scale.y(score):.1f}" stroke="#e4e4e4"/>'
             f'<text x="{scale.x(0) - 8:.1f}" y="{scale.y(score) + 4:.1f}" text-anchor="end">'
             f"{score:.2f}</text>"
         )
-    for epsilon in (*EPSILONS, NONE):
+    for epsilon in scale.epsilons:
         word = "none" if epsilon == NONE else f"{epsilon:g}"
         parts.append(
             f'<text x="{scale.x(epsilon):.1f}" y="{BOTTOM + 18}" text-anchor="middle">{word}</text>'

@@ -17,8 +17,8 @@ from llmsynth.synthesizers.private_sizes import plan_training, private_sizes
 from llmsynth.synthesizers.private_statistics import ALONE_SHARE, BESIDE_SHARE
 from llmsynth.training.private_loop import PrivateTrainingSettings
 
-_MEASURED_ROWS = 16_268
-"""Rows of the table on which benchmarks/private.py measured utility: half of Adult."""
+_MEASURED_ROWS = 8_000
+"""Rows of Adult on which benchmarks/private.py measured utility."""
 
 
 def plan_lines(settings: PrivacySettings, *, num_units: int, num_columns: int) -> Iterator[str]:
@@ -60,8 +60,8 @@ def plan_lines(settings: PrivacySettings, *, num_units: int, num_columns: int) -
         "that the batch's mean gradient can weigh."
     )
     yield (
-        "Utility depends on epsilon times rows above all. Expect about what half of Adult "
-        f"({_MEASURED_ROWS:,} rows) has at epsilon "
+        "Utility depends on epsilon times rows above all. Expect about what "
+        f"{_MEASURED_ROWS:,} rows of Adult have at epsilon "
         f'{settings.epsilon * num_units / _MEASURED_ROWS:.2g}: see "Differential privacy" in '
         "benchmarks/RESULTS.md for what was measured."
     )
