@@ -34,7 +34,7 @@ def main() -> None:
     with watch.stage("fit"):
         model.fit(tables)
     with watch.stage("sample"):
-        drawn = model.sample(scale=1.0)
+        drawn = model.sample_scale(scale=1.0)
     for name, table in drawn.items():
         table[list(tables[name].columns)].to_csv(request.out / f"{name}.csv", index=False)
     write_timing(
