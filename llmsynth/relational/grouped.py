@@ -38,8 +38,7 @@ class GroupedSynthesizer:
     """Learns groups of rows and writes new groups.
 
     Two models: one draws what a group is (its static cells, how many rows it has, when they begin
-    and end), the other its rows, one after the other, each under what came before. Times are drawn
-    as gaps within what is left of the group's span, so they never decrease.
+    and end), the other its rows, each under what came before. Times are gaps that never decrease.
 
     Args:
         group_by: the column that names the entity; its values are re-invented.
@@ -91,8 +90,7 @@ class GroupedSynthesizer:
         """Learn a table of groups.
 
         Raises:
-            TableError: fewer than 20 groups, a missing key or time, or a column named static that
-                changes within a group.
+            TableError: fewer than 20 groups, a missing key or time, a static column that changes.
             SchemaError: the table cannot be grouped or ordered this way.
         """
         started = time.perf_counter()
