@@ -79,10 +79,17 @@ class Course:
                 self.refused += 1  # tried six times, or ended before it was cancelled
                 time.sleep(1)
 
-    def kill(self, times: int, gap: float) -> None:
-        """Kill at random moments, on average `gap` seconds after the one to be killed was up."""
+    def kill(self, times: int, gap: float, seconds: float) -> None:
+        """Kill at random moments, on average `gap` seconds after the one to be killed was up.
+
+        Args:
+            seconds: when to stop, whatever is left of `times`.
+        """
+        deadline = time.monotonic() + seconds
         database_at = self.dice.randrange(times // 3, 2 * times // 3) if self.postgres else -1
         for number in range(times):
+            if time.monotonic() > deadline:
+                break
             target = self.dice.choice(("api", *PLACES)) if number != database_at else "database"
             self.wait_until_up(target)
             time.sleep(min(self.dice.expovariate(1 / gap), 4 * gap))
@@ -160,6 +167,7 @@ def main() -> int:
     parser.add_argument("--jobs", type=int, default=60)
     parser.add_argument("--kills", type=int, default=100)
     parser.add_argument("--gap", type=float, default=7.0, help="mean seconds between two kills")
+    parser.add_argument("--minutes", type=float, default=60.0, help="after which nothing is killed")
     parser.add_argument("--seed", type=int, default=0)
     parser.add_argument("--results", type=Path, help="file that gets one JSON line")
     asked = parser.parse_args()
@@ -199,7 +207,7 @@ def _run(
     started = time.monotonic()
     orderer = Thread(target=course.order, args=(asked.jobs, tables), daemon=True)
     orderer.start()
-    course.kill(asked.kills, asked.gap)
+    course.kill(asked.kills, asked.gap, 60 * asked.minutes)
     orderer.join()
     quiet = time.monotonic()
     for target in ("api", *PLACES):

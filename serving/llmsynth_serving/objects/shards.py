@@ -5,6 +5,7 @@ from __future__ import annotations
 from sqlalchemy.orm import Session
 
 from llmsynth_serving.database.records import Job
+from llmsynth_serving.queue.families import DIVIDED
 from llmsynth_serving.settings import ServiceSettings
 
 MOST_SHARDS = 64
@@ -17,7 +18,7 @@ def divide(session: Session, job: Job, settings: ServiceSettings) -> list[Job]:
 
     A shard's id follows from its sample's: whoever submits it again finds it in the queue.
     """
-    if job.kind != "sample":
+    if job.kind != DIVIDED:
         return []
     rows, step = int(job.spec["rows"]), _shard_rows(int(job.spec["rows"]), settings)
     job.spec = {**job.spec, "part_rows": settings.part_rows}

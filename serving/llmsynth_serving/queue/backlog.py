@@ -14,7 +14,7 @@ from llmsynth_serving.database.records import Job, now
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.queue.accounts import JobAccount
 from llmsynth_serving.queue.durable import JSON_ONLY, USUAL, VERSION, WORKFLOW, queue_client
-from llmsynth_serving.queue.families import WAITING, locked, shards_of
+from llmsynth_serving.queue.families import DIVIDED, WAITING, locked, shards_of
 from llmsynth_serving.queue.leases import present
 from llmsynth_serving.settings import ServiceSettings
 
@@ -46,9 +46,7 @@ class Backlog:
 
         A divided job has its shards put there, and itself once they have all succeeded.
         """
-        with self._database.reading() as session:
-            shards = [shard for shard in shards_of(session, job.id) if shard.state != "succeeded"]
-        for part in shards or [job]:
+        for part in self._missing_shards(job) or [job]:
             self._client.enqueue(
                 {
                     "workflow_name": WORKFLOW,
@@ -126,6 +124,12 @@ class Backlog:
         self._leases.close()
         if self._opened is not None:
             self._opened.destroy()
+
+    def _missing_shards(self, job: Job) -> list[Job]:
+        if job.kind != DIVIDED:
+            return []
+        with self._database.reading() as session:
+            return [shard for shard in shards_of(session, job.id) if shard.state != "succeeded"]
 
     def _queue_for(self, job: Job) -> str:
         # A language model works on any machine, if slowly: better that than to wait for ever.

@@ -8,6 +8,8 @@ from sqlalchemy.orm import Session
 from llmsynth_serving.database.records import Job, now
 
 WAITING = ("queued", "running")
+DIVIDED = "sample"
+"""The kind of job that may have shards."""
 
 
 def locked(session: Session, job_id: str) -> Job | None:
