@@ -5,6 +5,7 @@ It lies in the bundle's `provenance.json` under `differential_privacy`.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
@@ -130,4 +131,4 @@ def allot(settings: PrivacySettings, delta: float, *, metadata_share: float) -> 
 
 def default_statistics_share(epsilon: float) -> float:
     """Share for released statistics: the smaller epsilon, the less gradients have to say."""
-    return min(0.9, max(0.6, 0.9 * epsilon**-0.2))
+    return min(0.9, max(0.6, 0.9 * math.pow(epsilon, -0.2)))
