@@ -21,6 +21,8 @@ from llmsynth_serving.settings import ServiceSettings
 PATIENCE_SECONDS = 5.0
 """A job of the database that has no place in the queue after so long is given one."""
 _log = structlog.get_logger("llmsynth.backlog")
+MOST_ATTEMPTS = 100
+"""Beyond them a job that the queue ended without a word is not begun again."""
 OVER = ("SUCCESS", "ERROR", "CANCELLED")
 DEAD = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 
@@ -150,6 +152,10 @@ class Backlog:
     def _begin_again(self, job: Job) -> None:
         # The queue is done with it and the database was never told: an older copy of one of the
         # two was restored, or an outage outlasted all patience.
+        if job.attempts >= MOST_ATTEMPTS:
+            detail = f"It was begun {job.attempts} times, and never came to an end."
+            self._account.fail(job.id, {"type": "DeadLetter", "detail": detail}, state="dead")
+            return
         with self._database.session() as session:
             still = locked(session, job.id)
             if still is None or still.state not in WAITING or still.version != job.version:

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import Any, ParamSpec, TypeVar
 
 from dbos import DBOS
+from dbos._error import DBOSMaxStepRetriesExceeded
 from sqlalchemy.exc import InterfaceError, OperationalError
 
 from llmsynth_serving.queue.accounts import JobAccount
@@ -57,8 +58,9 @@ async def job(job_id: str) -> Outcome:
     """Do a job to its end: a result, or an error that another attempt would meet again."""
     try:
         outcome = await attempt(job_id)
-    except LostJobError as error:
-        outcome = {"error": {"type": "LostJobError", "detail": str(error)}}
+    except DBOSMaxStepRetriesExceeded as error:
+        last = str(error.errors[-1]) if error.errors else "Its process ended without an answer."
+        outcome = {"error": {"type": LostJobError.__name__, "detail": last}}
     await conclude(job_id, outcome)
     return {"job": job_id, "failed": "error" in outcome}
 
