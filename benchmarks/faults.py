@@ -20,6 +20,7 @@ from threading import Thread, Timer
 from typing import Any
 
 import pyarrow.parquet as pq
+from faults_cancels import cancel_seconds
 from faults_watch import Watcher, account
 from llmsynth_serving.api.documents import JobDocument
 from llmsynth_serving.client import ENDED, Client
@@ -40,7 +41,6 @@ PART_ROWS = 16_384
 SETTINGS = {"PART_ROWS": str(PART_ROWS), "SHARD_ROWS": str(2 * PART_ROWS)}
 END_SECONDS = 1_500.0
 UP_SECONDS = 180.0
-CANCELLED_IN_TURN = 5
 
 
 @dataclass
@@ -216,7 +216,7 @@ def _run(
     print(f"all ended {time.monotonic() - quiet:.0f} s after the last kill", flush=True)
     found = _verdict(course, states, time.monotonic() - started)
     found["samples_equal_undisturbed"] = _equal_samples(client, course, states, tables, home)
-    found["cancel_seconds"] = _cancels(client, processes, tables)
+    found["cancel_seconds"] = cancel_seconds(client, processes, tables)
     found |= {"database": asked.database, "seed": asked.seed, "machine": describe()}
     found["holds"] = _holds(found)
     return found
@@ -317,26 +317,6 @@ def _placed(chunks: Any) -> Any:
     for chunk in chunks:
         yield first, chunk
         first += chunk.num_rows
-
-
-def _cancels(client: Client, processes: Processes, tables: dict[str, str]) -> list[float]:
-    """Seconds from a cancellation until the only worker is at the next job."""
-    stopped = processes.workers[1]
-    stopped.terminate()
-    stopped.wait()
-    seconds = []
-    for _ in range(CANCELLED_IN_TURN):
-        long = client.fit(tables["train"], max_epochs=2_000)
-        while not client.job(long.id).progress:
-            time.sleep(0.2)
-        next_job = client.fit(tables["small"], max_epochs=1)
-        client.cancel(long.id)
-        asked = time.monotonic()
-        while client.job(next_job.id).state == "queued":
-            time.sleep(0.1)
-        seconds.append(round(time.monotonic() - asked, 1))
-        client.wait(next_job)
-    return seconds
 
 
 def _holds(found: dict[str, Any]) -> bool:
