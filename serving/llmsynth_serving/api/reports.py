@@ -58,18 +58,14 @@ class ReportController(Controller):
     @get("/{report_id:str}/html", sync_to_thread=True, media_type="text/html")
     def page(self, request: Asked, report_id: FromPath[str]) -> Response[bytes]:
         """The report as one page that needs nothing else."""
-        content = reports.content(
-            request.app.state.service, request.user, report_id, "report.html"
-        )
+        content = reports.content(request.app.state.service, request.user, report_id, "report.html")
         headers = {"Content-Security-Policy": PAGE_POLICY}
         return Response(content, media_type="text/html; charset=utf-8", headers=headers)
 
     @get("/{report_id:str}/json", sync_to_thread=True)
     def as_json(self, request: Asked, report_id: FromPath[str]) -> Response[bytes]:
         """The report as JSON."""
-        content = reports.content(
-            request.app.state.service, request.user, report_id, "report.json"
-        )
+        content = reports.content(request.app.state.service, request.user, report_id, "report.json")
         return Response(content, media_type="application/json")
 
     @delete("/{report_id:str}", guards=[requires("write")], sync_to_thread=True)
