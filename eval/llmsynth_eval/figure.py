@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Literal
 
 Interval = tuple[float, float]
+Measured = tuple[float | None, Interval | None]
+"""A value and its 95% interval; None where it is undefined."""
 Goal = Literal["lower", "higher", "half", "reference"]
 
 
@@ -29,6 +32,28 @@ class Figure:
     """Which way is better; `half` is nearest to .5, `reference` is no judgement by itself."""
     meaning: str
     """One line for a reader who does not know the term."""
+
+
+def beside_floor(
+    found: Mapping[str, Measured], *, name: str, title: str, meaning: str, goal: Goal = "lower"
+) -> Figure:
+    """The synthetic table's figure beside the holdout's, its floor.
+
+    Args:
+        found: role to what was measured of it; a role that is not there was not measured.
+    """
+    value, interval = found.get("synthetic", (None, None))
+    floor, floor_interval = found.get("holdout", (None, None))
+    return Figure(
+        name=name,
+        title=title,
+        value=value,
+        interval=interval,
+        floor=floor,
+        floor_interval=floor_interval,
+        goal=goal,
+        meaning=meaning,
+    )
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -11,7 +11,7 @@ from sklearn.neighbors import NearestNeighbors
 from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import CodedTable
 from llmsynth_eval.details import Curve, Line
-from llmsynth_eval.figure import Figure, Goal, Interval
+from llmsynth_eval.figure import Figure, Goal, Interval, beside_floor
 from llmsynth_eval.jackknife import jackknife_interval, left_out
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.privacy.nearest import ONE_HOT_LEVELS, Space
@@ -122,20 +122,7 @@ def _figures(found: dict[str, Typicality]) -> tuple[Figure, ...]:
         scores: dict[str, tuple[float, Interval]] = {}
         for role, seen in found.items():
             scores[role] = _scored(seen.precise if name == "alpha_precision" else seen.recalled)
-        value, interval = scores["synthetic"]
-        floor, floor_interval = scores.get("holdout", (None, None))
-        out.append(
-            Figure(
-                name=name,
-                title=title,
-                value=value,
-                interval=interval,
-                floor=floor,
-                floor_interval=floor_interval,
-                goal="higher",
-                meaning=meaning,
-            )
-        )
+        out.append(beside_floor(scores, name=name, title=title, meaning=meaning, goal="higher"))
     return tuple(out)
 
 

@@ -22,7 +22,7 @@ from llmsynth_eval.fidelity.distances import (
 )
 from llmsynth_eval.fidelity.explained import explained_away
 from llmsynth_eval.fidelity.many_tests import Comparisons, Difference, answered
-from llmsynth_eval.figure import ColumnError, Figure, Goal, Interval
+from llmsynth_eval.figure import ColumnError, Figure, Goal, Interval, beside_floor
 from llmsynth_eval.jackknife import jackknife_interval, two_sample_replicates
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.row_order import NUM_BLOCKS, row_blocks
@@ -210,16 +210,10 @@ def _mean(
             average = mean_of([columns[n].distance for n in places])
             stacked = np.sort([columns[n].replicates for n in places], axis=0)
             found[role] = average, jackknife_interval(average, stacked.mean(axis=0))
-    value, interval = found.get("synthetic", (None, None))
-    floor, floor_interval = found.get("holdout", (None, None))
-    return Figure(
+    return beside_floor(
+        found,
         name=name,
         title=title,
-        value=value,
-        interval=interval,
-        floor=floor,
-        floor_interval=floor_interval,
-        goal="lower",
         meaning=f"How far the present values of {'numeric' if is_numeric else 'category'} columns "
         "are from the real ones, on average; 0 is equal, 1 is nothing in common.",
     )

@@ -14,7 +14,7 @@ from llmsynth_eval.cells import Floats
 from llmsynth_eval.coded_table import CodedTable
 from llmsynth_eval.details import Cell, DetailTable
 from llmsynth_eval.fidelity.columns import mean_of
-from llmsynth_eval.figure import Figure, Goal
+from llmsynth_eval.figure import Figure, Goal, Measured, beside_floor
 from llmsynth_eval.jackknife import jackknife_interval
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.row_order import NUM_BLOCKS, by_name, fair_sample
@@ -163,7 +163,7 @@ def _gap(first: Floats, second: Floats) -> float | None:
 
 
 def _figure(found: Mapping[str, Moments], name: str, title: str) -> Figure:
-    def measured(role: str) -> tuple[float | None, tuple[float, float] | None]:
+    def measured(role: str) -> Measured:
         train, other = found["train"], found[role]
         value = _gap(train.correlation(), other.correlation())
         if value is None:
@@ -176,16 +176,10 @@ def _figure(found: Mapping[str, Moments], name: str, title: str) -> Figure:
         ]
         return value, jackknife_interval(value, np.array(replicates), high=2.0)
 
-    value, interval = measured("synthetic")
-    floor, floor_interval = measured("holdout") if "holdout" in found else (None, None)
-    return Figure(
+    return beside_floor(
+        {role: measured(role) for role in found if role != "train"},
         name=name,
         title=title,
-        value=value,
-        interval=interval,
-        floor=floor,
-        floor_interval=floor_interval,
-        goal="lower",
         meaning="How far the correlation of two numeric columns, -1 to 1, is from the real one, "
         "on average.",
     )

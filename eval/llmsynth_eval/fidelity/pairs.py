@@ -20,7 +20,7 @@ from llmsynth_eval.fidelity.many_tests import Comparisons, Difference, answered
 from llmsynth_eval.fidelity.pair_bins import Layout, bin_for_pairs, coarse_bins
 from llmsynth_eval.fidelity.pair_counts import merged, pair_counts
 from llmsynth_eval.fidelity.pair_scores import cramers_v, information, pair_distances
-from llmsynth_eval.figure import Figure, Goal, Interval, PairError
+from llmsynth_eval.figure import Figure, Goal, Interval, PairError, beside_floor
 from llmsynth_eval.jackknife import jackknife_interval
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.row_order import NUM_BLOCKS, canonical_order
@@ -186,20 +186,7 @@ def _figures(tables: PairTables) -> tuple[Figure, ...]:
         for role in tables.counts:
             if role != "train":
                 found[role] = _mean_and_interval(tables, role, function)
-        value, interval = found["synthetic"]
-        floor, floor_interval = found.get("holdout", (None, None))
-        out.append(
-            Figure(
-                name=name,
-                title=title,
-                value=value,
-                interval=interval,
-                floor=floor,
-                floor_interval=floor_interval,
-                goal="lower",
-                meaning=meaning,
-            )
-        )
+        out.append(beside_floor(found, name=name, title=title, meaning=meaning))
     return tuple(out)
 
 

@@ -16,7 +16,7 @@ from llmsynth_eval.fidelity.columns import ColumnGap, column_gaps, mean_of
 from llmsynth_eval.fidelity.missing_rates import is_missing
 from llmsynth_eval.fidelity.pair_scores import pair_distances
 from llmsynth_eval.fidelity.pairs import pair_tables
-from llmsynth_eval.figure import Figure, Goal, Interval
+from llmsynth_eval.figure import Figure, Goal, Measured, beside_floor
 from llmsynth_eval.intervals import wilson
 from llmsynth_eval.jackknife import jackknife_interval
 from llmsynth_eval.metric import Comparison, Measurement
@@ -27,8 +27,6 @@ MAX_ROWS = 50_000
 MAX_GROUPS = 40
 RARE_SHARE = 0.05
 QUARTILES = (0.25, 0.5, 0.75)
-
-Measured = tuple[float, Interval] | tuple[None, None]
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -182,16 +180,10 @@ def _labels(train: CodedTable, number: int, edges: Floats) -> list[str]:
 
 
 def _figure(groups: list[Group], name: str, title: str, which: str) -> Figure:
-    value, interval = _measured(groups, "synthetic")
-    floor, floor_interval = _measured(groups, "holdout")
-    return Figure(
+    return beside_floor(
+        {role: _measured(groups, role) for role in ("synthetic", "holdout")},
         name=name,
         title=title,
-        value=value,
-        interval=interval,
-        floor=floor,
-        floor_interval=floor_interval,
-        goal="lower",
         meaning=f"How far the columns are from the real ones within {which}, every group counting "
         "alike; small groups are far by chance, so read it beside the floor.",
     )

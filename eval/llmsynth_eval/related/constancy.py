@@ -10,7 +10,7 @@ import pandas as pd
 
 from llmsynth.errors import TableError
 from llmsynth_eval.cells import texts
-from llmsynth_eval.figure import Figure, Goal, Interval
+from llmsynth_eval.figure import Goal, Interval, beside_floor
 from llmsynth_eval.intervals import wilson
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.related.families import Families, FamilyRows
@@ -37,16 +37,10 @@ class Constancy:
         if not self.columns:
             return Measurement(notes=("Constancy: no column is named static.",))
         found = {role: self._share(rows, role) for role, rows in self.families.rows.items()}
-        value, interval = found["synthetic"]
-        floor, floor_interval = found.get("holdout", (None, None))
-        figure = Figure(
+        figure = beside_floor(
+            found,
             name="static_changes",
             title="Groups that change what is static",
-            value=value,
-            interval=interval,
-            floor=floor,
-            floor_interval=floor_interval,
-            goal="lower",
             meaning=f"Share of groups in which one of {', '.join(self.columns)} changes.",
         )
         return Measurement(figures=(figure,))

@@ -14,7 +14,7 @@ from llmsynth_eval.coded_table import Codes
 from llmsynth_eval.details import DetailTable
 from llmsynth_eval.fidelity.columns import block_counts
 from llmsynth_eval.fidelity.distances import count_ks
-from llmsynth_eval.figure import Figure, Goal, Interval
+from llmsynth_eval.figure import Goal, Interval, beside_floor
 from llmsynth_eval.input_tables import as_frame
 from llmsynth_eval.intervals import wilson
 from llmsynth_eval.jackknife import jackknife_interval, two_sample_replicates
@@ -55,18 +55,19 @@ class Gaps:
             return Measurement(notes=("Gaps: no parent has two rows in every table.",))
         back = {role: self._back(role, order) for role in gaps}
         figures = (
-            _figure(
-                "gap_ks",
-                "Time between rows",
+            beside_floor(
                 {role: _distance(gaps["train"], found) for role, found in gaps.items()},
-                "How far the times between consecutive rows are from the real ones, 0 to 1.",
+                name="gap_ks",
+                title="Time between rows",
+                meaning="How far the times between consecutive rows are from the real ones, "
+                "0 to 1.",
             ),
-            _figure(
-                "times_back",
-                "Times that go back",
+            beside_floor(
                 back,
-                "Share of rows, as they stand in the file, that are earlier than the row before "
-                f"of the same parent; in train it is {back['train'][0]:.4f}.",
+                name="times_back",
+                title="Times that go back",
+                meaning="Share of rows, as they stand in the file, that are earlier than the row "
+                f"before of the same parent; in train it is {back['train'][0]:.4f}.",
             ),
         )
         return Measurement(figures=figures, tables=(_table({r: g for r, (g, _) in gaps.items()}),))
@@ -109,23 +110,6 @@ def _distance(train: tuple[Floats, Codes], other: tuple[Floats, Codes]) -> tuple
     ]
     value = float(count_ks(counts[0].sum(axis=0), counts[1].sum(axis=0)))
     return value, jackknife_interval(value, two_sample_replicates(counts[0], counts[1], count_ks))
-
-
-def _figure(
-    name: str, title: str, found: dict[str, tuple[float, Interval]], meaning: str
-) -> Figure:
-    value, interval = found["synthetic"]
-    floor, floor_interval = found.get("holdout", (None, None))
-    return Figure(
-        name=name,
-        title=title,
-        value=value,
-        interval=interval,
-        floor=floor,
-        floor_interval=floor_interval,
-        goal="lower",
-        meaning=meaning,
-    )
 
 
 def _table(gaps: dict[str, Floats]) -> DetailTable:

@@ -8,7 +8,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from llmsynth_eval.figure import Figure, Goal, Interval
+from llmsynth_eval.figure import Figure, Goal, Interval, beside_floor
 from llmsynth_eval.intervals import wilson
 from llmsynth_eval.metric import Comparison, Measurement
 from llmsynth_eval.related.families import Families, FamilyRows
@@ -44,16 +44,10 @@ class KeyIntegrity:
         for role, rows in self.families.rows.items():
             faults, size = count(rows)
             shares[role] = faults / size, wilson(faults, size)
-        value, interval = shares["synthetic"]
-        floor, floor_interval = shares.get("holdout", (None, None))
-        return Figure(
+        return beside_floor(
+            shares,
             name=name,
             title=title,
-            value=value,
-            interval=interval,
-            floor=floor,
-            floor_interval=floor_interval,
-            goal="lower",
             meaning=f"Share of rows that break a key in the synthetic tables; in train it is "
             f"{shares['train'][0]:.4f}.",
         )

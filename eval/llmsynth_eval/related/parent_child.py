@@ -13,7 +13,7 @@ from llmsynth_eval.details import Cell, DetailTable
 from llmsynth_eval.fidelity.columns import mean_of
 from llmsynth_eval.fidelity.pair_scores import cramers_v, pair_distances
 from llmsynth_eval.fidelity.pairs import PairTables, pair_tables
-from llmsynth_eval.figure import Figure, Goal, Interval
+from llmsynth_eval.figure import Figure, Goal, Interval, beside_floor
 from llmsynth_eval.jackknife import jackknife_interval
 from llmsynth_eval.metric import Comparison, Measurement
 
@@ -84,18 +84,7 @@ def _figure(
 ) -> Figure:
     others = [role for role in tables.counts if role != "train"]
     found = {role: _mean_and_interval(tables, role, distance) for role in others}
-    value, interval = found["synthetic"]
-    floor, floor_interval = found.get("holdout", (None, None))
-    return Figure(
-        name=name,
-        title=title,
-        value=value,
-        interval=interval,
-        floor=floor,
-        floor_interval=floor_interval,
-        goal="lower",
-        meaning=meaning,
-    )
+    return beside_floor(found, name=name, title=title, meaning=meaning)
 
 
 def _mean_and_interval(
