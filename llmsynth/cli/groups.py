@@ -12,6 +12,7 @@ import typer
 from llmsynth.cli.failures import PARTIAL
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.errors import SettingsError
+from llmsynth.relational.joining_file import GROUPS
 from llmsynth.tables import write_table
 
 if TYPE_CHECKING:
@@ -20,9 +21,6 @@ if TYPE_CHECKING:
     from llmsynth.relational.group_sample import GroupReport
     from llmsynth.relational.grouped import GroupedSynthesizer
     from llmsynth.schema import TableSchema
-
-FILE = "groups.json"
-"""What a folder of a synthesizer of groups holds, and no other."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -43,7 +41,7 @@ class GroupOptions:
 
 def is_of_groups(folder: Path) -> bool:
     """Whether a folder holds a synthesizer of groups."""
-    return (folder / FILE).is_file()
+    return (folder / GROUPS.name).is_file()
 
 
 def refuse_for_groups(given: Mapping[str, bool]) -> None:

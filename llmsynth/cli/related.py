@@ -10,10 +10,9 @@ import typer
 from llmsynth.cli.failures import PARTIAL
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.errors import SettingsError
+from llmsynth.relational.joining_file import RELATED
 from llmsynth.schema.metadata_set import MetadataSet
 from llmsynth.tables import read_table, write_table
-
-FILE = "related.json"
 
 
 def fit_related_command(
@@ -42,7 +41,8 @@ def fit_related_command(
 ) -> None:
     """Learn a set of tables: parents first, children under their parents."""
     joined = MetadataSet.read(metadata)
-    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not (out / FILE).exists())):
+    is_ours = (out / RELATED.name).exists()
+    if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not is_ours)):
         raise SettingsError(
             f"{out} holds something else than related tables.", hint="Name another --out."
         )

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import json
 import time
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
@@ -12,11 +11,12 @@ from typing import TYPE_CHECKING, Self
 import numpy as np
 import pyarrow as pa
 
-from llmsynth.errors import BundleError, ConditionError, NotFittedError, SettingsError
+from llmsynth.errors import ConditionError, NotFittedError, SettingsError
 from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
 from llmsynth.relational.group_layout import FIRST, ROWS, SPAN, GroupLayout, lay_out
 from llmsynth.relational.group_sample import GroupReport, GroupSample
+from llmsynth.relational.joining_file import GROUPS
 from llmsynth.relational.keys import new_keys
 from llmsynth.relational.row_drawer import DrawSettings
 from llmsynth.relational.sequence_model import GroupPlan, SequenceModel, Written
@@ -27,8 +27,6 @@ from llmsynth.tables.reading import read_table
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
 
-FORMAT = "llmsynth-groups-1"
-FILE = "groups.json"
 _HEADS = "heads"
 _HEAD_SHARE = 0.2
 """Share of a time budget for what is the same in all rows of a group."""
@@ -270,9 +268,7 @@ class GroupedSynthesizer:
         layout, folder = self._fitted(), Path(folder)
         self.heads_.save(folder / _HEADS)
         self.rows_.save(folder)
-        data = {"format": FORMAT, **layout.to_json()}
-        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        (folder / FILE).write_text(text, encoding="utf-8")
+        GROUPS.write(folder, layout.to_json())
         return folder
 
     @classmethod
@@ -282,17 +278,8 @@ class GroupedSynthesizer:
         Raises:
             BundleError: the folder holds none, or a broken one.
         """
-        path = Path(folder) / FILE
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["format"] != FORMAT:
-                raise BundleError(f"{path}: expected format {FORMAT!r}, got {data['format']!r}.")
+        with GROUPS.reading(Path(folder)) as data:
             layout = GroupLayout.from_json(data)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BundleError(
-                f"{path} cannot be read: {error}.",
-                hint="Give the folder that `llmsynth fit --group-by` wrote.",
-            ) from error
         self = cls(group_by=layout.group_by, order_by=layout.order_by, static=layout.static)
         self.heads_ = Synthesizer.load(Path(folder) / _HEADS)
         self.rows_ = SequenceModel.load(Path(folder))

@@ -9,10 +9,11 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
-from llmsynth.errors import BundleError, NotFittedError, SettingsError
+from llmsynth.errors import NotFittedError, SettingsError
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
+from llmsynth.relational.joining_file import RELATED
 from llmsynth.relational.related_sample import RelatedSample
 from llmsynth.relational.row_drawer import DrawSettings
 from llmsynth.relational.set_writer import SetWriter, part_of
@@ -27,8 +28,6 @@ from llmsynth.tables.reading import read_table
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
 
-FORMAT = "llmsynth-related-1"
-FILE = "related.json"
 _LEAST_ROWS = 2000
 """Rows a table is given on top where a time budget is shared out: few rows need more passes."""
 
@@ -189,9 +188,7 @@ class RelatedSynthesizer:
             name: SetTable(primary_key=t.primary_key) for name, t in self.metadata.tables.items()
         }
         joined = MetadataSet(tables=bare, foreign_keys=self.metadata.foreign_keys)
-        data = {"format": FORMAT, "set": json.loads(joined.to_json()), "tables": tables}
-        text = json.dumps(data, indent=2, ensure_ascii=False) + "\n"
-        (folder / FILE).write_text(text, encoding="utf-8")
+        RELATED.write(folder, {"set": json.loads(joined.to_json()), "tables": tables})
         return folder
 
     @classmethod
@@ -201,22 +198,13 @@ class RelatedSynthesizer:
         Raises:
             BundleError: the folder holds none, or a broken one.
         """
-        path = Path(folder) / FILE
-        try:
-            data = json.loads(path.read_text(encoding="utf-8"))
-            if data["format"] != FORMAT:
-                raise BundleError(f"{path}: expected format {FORMAT!r}, got {data['format']!r}.")
+        with RELATED.reading(Path(folder)) as data:
             metadata = MetadataSet.from_json(json.dumps(data["set"]))
             models = {}
             for index, entry in enumerate(data["tables"]):
                 links = metadata.links_of(str(entry["name"]))
                 own = Path(folder) / name_of_folder(index)
                 models[str(entry["name"])] = TableModel.load(own, entry, links)
-        except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-            raise BundleError(
-                f"{path} cannot be read: {error}.",
-                hint="Give the folder that `llmsynth fit-related` wrote.",
-            ) from error
         self = cls(metadata)
         self.models_ = models
         return self
