@@ -10,7 +10,7 @@ from llmsynth.cli.failures import PARTIAL
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.row_stream import check_file, shortfall
 from llmsynth.cli.sample import read_conditions
-from llmsynth.cli.use_options import (
+from llmsynth.cli.shared_options import (
     DropText,
     Fitted,
     KeepRare,
@@ -21,9 +21,9 @@ from llmsynth.cli.use_options import (
     SchemaFile,
     Seed,
     TableFile,
+    Target,
 )
-from llmsynth.errors import SettingsError
-from llmsynth.schema import TableSchema
+from llmsynth.cli.use_synthesizer import use_synthesizer
 from llmsynth.tables import write_table
 
 
@@ -41,9 +41,7 @@ def augment_command(
     synthesizer: Fitted = None,
     schema: SchemaFile = None,
     missing: Missing = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column whose relation to the others matters most.")
-    ] = None,
+    target: Target = None,
     max_minutes: MaxMinutes = None,
     max_epochs: MaxEpochs = None,
     keep_rare: KeepRare = False,
@@ -53,26 +51,20 @@ def augment_command(
     """Write a table with synthetic rows added, and a column that tells them apart."""
     check_file(out)
     conditions = read_conditions(where or (), ())
-    typed = TableSchema.read(schema) if schema is not None else None
-    if synthesizer is not None and (typed is not None or target is not None):
-        raise SettingsError("--synthesizer brings its own schema and target.")
-    # These reach torch, which takes seconds to load.
-    from llmsynth.synthesizers import Synthesizer
+    model = use_synthesizer(
+        synthesizer,
+        target=target,
+        schema=schema,
+        missing=missing,
+        keep_rare=keep_rare,
+        drop_text=drop_text,
+        max_minutes=max_minutes,
+        max_epochs=max_epochs,
+        seed=seed,
+    )
+    # Reaches torch, which takes seconds to load.
     from llmsynth.uses.augmentation import augment
 
-    if synthesizer is not None:
-        model = Synthesizer.load(synthesizer)
-    else:
-        model = Synthesizer(
-            target=target,
-            schema=typed,
-            missing=missing or (),
-            keep_rare=keep_rare,
-            drop_text=drop_text,
-            max_minutes=max_minutes,
-            max_epochs=max_epochs,
-            seed=seed,
-        )
     with ProgressBar("fit") as bar:
         found = augment(
             table,

@@ -18,6 +18,15 @@ from llmsynth.cli.groups import GroupOptions, fit_groups, is_of_groups, refuse_f
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.ray_options import Place, ray_launcher
 from llmsynth.cli.record import learned_lines
+from llmsynth.cli.shared_options import (
+    DropText,
+    KeepRare,
+    MaxEpochs,
+    MaxMinutes,
+    Missing,
+    SchemaFile,
+    Target,
+)
 from llmsynth.cli.table_source import schema_to_learn, table_to_learn
 from llmsynth.errors import SettingsError
 from llmsynth.schema import TableSchema
@@ -59,12 +68,8 @@ def fit_command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the synthesizer, made where needed.")],
-    target: Annotated[
-        str | None, typer.Option(help="Column whose relation to the others matters most.")
-    ] = None,
-    schema: Annotated[
-        Path | None, typer.Option(help="JSON file as `llmsynth schema` prints it, corrected.")
-    ] = None,
+    target: Target = None,
+    schema: SchemaFile = None,
     model: Annotated[
         str,
         typer.Option(help="`compact`, or a pretrained one: short name, hub id or local folder."),
@@ -94,18 +99,9 @@ def fit_command(
     with_base: Annotated[
         bool, typer.Option("--with-base", help="Save a copy of the pretrained model, too.")
     ] = False,
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TEXT", help="A cell text that means missing, such as '?'; may be given again."
-        ),
-    ] = None,
-    max_minutes: Annotated[
-        float | None, typer.Option(help="Most minutes the fit may take.")
-    ] = None,
-    max_epochs: Annotated[
-        float | None, typer.Option(help="Most passes over the table; chosen from its size.")
-    ] = None,
+    missing: Missing = None,
+    max_minutes: MaxMinutes = None,
+    max_epochs: MaxEpochs = None,
     fit_rows: Annotated[
         int | None,
         typer.Option(
@@ -114,12 +110,8 @@ def fit_command(
         ),
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed and table, same synthesizer.")] = 0,
-    keep_rare: Annotated[
-        bool, typer.Option("--keep-rare", help="Learn values of fewer than five rows, too.")
-    ] = False,
-    drop_text: Annotated[
-        bool, typer.Option("--drop-text", help="Leave free-text columns out.")
-    ] = False,
+    keep_rare: KeepRare = False,
+    drop_text: DropText = False,
     personal_data: Annotated[
         PersonalChoice,
         typer.Option(help="Names, e-mails, phones, ids of people that are found in columns."),

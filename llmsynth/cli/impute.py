@@ -9,7 +9,7 @@ import typer
 
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.row_stream import check_file
-from llmsynth.cli.use_options import (
+from llmsynth.cli.shared_options import (
     Fitted,
     MaxEpochs,
     MaxMinutes,
@@ -18,9 +18,9 @@ from llmsynth.cli.use_options import (
     SchemaFile,
     Seed,
     TableFile,
+    Target,
 )
-from llmsynth.errors import SettingsError
-from llmsynth.schema import TableSchema
+from llmsynth.cli.use_synthesizer import use_synthesizer
 from llmsynth.tables import write_table
 
 if TYPE_CHECKING:
@@ -39,35 +39,27 @@ def impute_command(
     synthesizer: Fitted = None,
     schema: SchemaFile = None,
     missing: Missing = None,
-    target: Annotated[
-        str | None, typer.Option(help="Column whose relation to the others matters most.")
-    ] = None,
+    target: Target = None,
     max_minutes: MaxMinutes = None,
     max_epochs: MaxEpochs = None,
     seed: Seed = 0,
 ) -> None:
     """Fill in missing cells. What is there stays as it is; free text and identifiers stay gaps."""
     check_file(out)
-    typed = TableSchema.read(schema) if schema is not None else None
-    if synthesizer is not None and (typed is not None or target is not None):
-        raise SettingsError("--synthesizer brings its own schema and target.")
-    # These reach torch, which takes seconds to load.
-    from llmsynth.synthesizers import Synthesizer
+    model = use_synthesizer(
+        synthesizer,
+        target=target,
+        schema=schema,
+        missing=missing,
+        keep_rare=True,
+        drop_text=True,
+        max_minutes=max_minutes,
+        max_epochs=max_epochs,
+        seed=seed,
+    )
+    # Reaches torch, which takes seconds to load.
     from llmsynth.uses.imputation import impute
 
-    if synthesizer is not None:
-        model = Synthesizer.load(synthesizer)
-    else:
-        model = Synthesizer(
-            target=target,
-            schema=typed,
-            missing=missing or (),
-            keep_rare=True,
-            drop_text=True,
-            max_minutes=max_minutes,
-            max_epochs=max_epochs,
-            seed=seed,
-        )
     with ProgressBar("fit") as bar:
         found = impute(
             table,

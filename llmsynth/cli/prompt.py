@@ -15,6 +15,7 @@ import typer
 from llmsynth.cli.failures import INTERRUPTED, PARTIAL
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.row_stream import check_file, shortfall
+from llmsynth.cli.shared_options import MaxSeconds, OutFile
 from llmsynth.errors import ConditionError, SamplingError, SettingsError
 from llmsynth.schema import TableSchema
 from llmsynth.tables import write_table
@@ -35,9 +36,7 @@ class EngineName(StrEnum):
 
 
 def prompt_command(
-    out: Annotated[
-        Path, typer.Option(help="File to write: .csv, .csv.gz, .parquet, .arrow or .feather.")
-    ],
+    out: OutFile,
     schema: Annotated[
         Path | None,
         typer.Argument(
@@ -78,9 +77,7 @@ def prompt_command(
     seed: Annotated[int, typer.Option(help="Same seed, same rows.")] = 0,
     temperature: Annotated[float, typer.Option(help="Below 1: more of the usual.")] = 1.0,
     top_p: Annotated[float, typer.Option(help="Draw from the likeliest that reach this.")] = 1.0,
-    max_seconds: Annotated[
-        float | None, typer.Option(help="Stop after this time, with the rows there are.")
-    ] = None,
+    max_seconds: MaxSeconds = None,
     record: Annotated[
         Path | None, typer.Option(help="JSON file for template, model, hashes and settings.")
     ] = None,

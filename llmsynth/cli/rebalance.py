@@ -12,7 +12,7 @@ import typer
 from llmsynth.cli.failures import PARTIAL
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.row_stream import check_file
-from llmsynth.cli.use_options import (
+from llmsynth.cli.shared_options import (
     DropText,
     KeepRare,
     MaxEpochs,
@@ -23,9 +23,10 @@ from llmsynth.cli.use_options import (
     Seed,
     TableFile,
 )
+from llmsynth.cli.use_synthesizer import use_synthesizer
 from llmsynth.errors import SettingsError
-from llmsynth.schema import TableSchema
 from llmsynth.tables import write_table
+from llmsynth.uses.asked_groups import column_told
 
 if TYPE_CHECKING:
     from llmsynth.uses.rebalanced import Rebalanced
@@ -87,23 +88,21 @@ def rebalance_command(
     """Write real train rows and synthetic ones of a rare group; say whether they help."""
     check_file(out)
     target = read_target(column, value, share, groups)
-    typed = TableSchema.read(schema) if schema is not None else None
-    # These reach torch, which takes seconds to load.
-    from llmsynth.synthesizers import Synthesizer
-    from llmsynth.uses.asked_groups import column_told
-    from llmsynth.uses.rebalancing import RebalanceSettings, rebalance
-    from llmsynth.uses.verdict import JudgeSettings
-
-    synthesizer = Synthesizer(
+    synthesizer = use_synthesizer(
+        None,
         target=column_told(target),
-        schema=typed,
-        missing=missing or (),
+        schema=schema,
+        missing=missing,
         keep_rare=keep_rare,
         drop_text=drop_text,
         max_minutes=max_minutes,
         max_epochs=max_epochs,
         seed=seed,
     )
+    # These reach torch, which takes seconds to load.
+    from llmsynth.uses.rebalancing import RebalanceSettings, rebalance
+    from llmsynth.uses.verdict import JudgeSettings
+
     learners = tuple(one.value for one in learner or (Learner.boosting, Learner.linear))
     settings = RebalanceSettings(
         test_share=test_share,

@@ -9,6 +9,7 @@ import typer
 
 from llmsynth.cli.failures import PARTIAL
 from llmsynth.cli.progress_bar import ProgressBar
+from llmsynth.cli.shared_options import DropText, MaxSeconds, Missing, Temperature, TopP
 from llmsynth.errors import SettingsError
 from llmsynth.relational.joining_file import RELATED
 from llmsynth.schema.metadata_set import MetadataSet
@@ -23,10 +24,7 @@ def fit_related_command(
         ),
     ],
     out: Annotated[Path, typer.Option(help="Folder for the synthesizer, made where needed.")],
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(metavar="TEXT", help="A cell text that means missing; may be given again."),
-    ] = None,
+    missing: Missing = None,
     max_minutes: Annotated[
         float | None, typer.Option(help="Most minutes the fit of all tables may take.")
     ] = None,
@@ -35,9 +33,7 @@ def fit_related_command(
     keep_rare: Annotated[
         bool, typer.Option("--keep-rare", help="Learn values of fewer than five parents, too.")
     ] = False,
-    drop_text: Annotated[
-        bool, typer.Option("--drop-text", help="Leave free-text columns out.")
-    ] = False,
+    drop_text: DropText = False,
 ) -> None:
     """Learn a set of tables: parents first, children under their parents."""
     joined = MetadataSet.read(metadata)
@@ -78,15 +74,9 @@ def sample_related_command(
         float, typer.Option(help="Rows of tables without parents, as a multiple of the real ones.")
     ] = 1.0,
     seed: Annotated[int, typer.Option(help="Same seed, same tables.")] = 0,
-    temperature: Annotated[
-        float, typer.Option(help="Below 1: more of the usual; above 1: more of the unusual.")
-    ] = 1.0,
-    top_p: Annotated[
-        float, typer.Option(help="Draw only from the likeliest values that reach this share.")
-    ] = 1.0,
-    max_seconds: Annotated[
-        float | None, typer.Option(help="Stop after this time, with the rows there are.")
-    ] = None,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
+    max_seconds: MaxSeconds = None,
 ) -> None:
     """Write a new set of tables whose keys all hold; exit status 3 where rows are missing."""
     from llmsynth.relational.related import RelatedSynthesizer

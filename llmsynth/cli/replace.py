@@ -8,7 +8,7 @@ import typer
 
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.row_stream import check_file
-from llmsynth.cli.use_options import (
+from llmsynth.cli.shared_options import (
     Fitted,
     KeepRare,
     MaxEpochs,
@@ -19,8 +19,7 @@ from llmsynth.cli.use_options import (
     Seed,
     TableFile,
 )
-from llmsynth.errors import SettingsError
-from llmsynth.schema import TableSchema
+from llmsynth.cli.use_synthesizer import use_synthesizer
 from llmsynth.tables import write_table
 
 
@@ -42,25 +41,19 @@ def replace_command(
 ) -> None:
     """Draw some columns of a table anew, given the others, which stay real."""
     check_file(out)
-    typed = TableSchema.read(schema) if schema is not None else None
-    if synthesizer is not None and typed is not None:
-        raise SettingsError("--synthesizer brings its own schema.")
-    # These reach torch, which takes seconds to load.
-    from llmsynth.synthesizers import Synthesizer
+    model = use_synthesizer(
+        synthesizer,
+        schema=schema,
+        missing=missing,
+        keep_rare=keep_rare,
+        drop_text=True,
+        max_minutes=max_minutes,
+        max_epochs=max_epochs,
+        seed=seed,
+    )
+    # Reaches torch, which takes seconds to load.
     from llmsynth.uses.replacement import replace
 
-    if synthesizer is not None:
-        model = Synthesizer.load(synthesizer)
-    else:
-        model = Synthesizer(
-            schema=typed,
-            missing=missing or (),
-            keep_rare=keep_rare,
-            drop_text=True,
-            max_minutes=max_minutes,
-            max_epochs=max_epochs,
-            seed=seed,
-        )
     with ProgressBar("fit") as bar:
         found = replace(
             table,

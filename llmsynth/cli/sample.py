@@ -14,6 +14,7 @@ from llmsynth.cli.groups import is_of_groups, sample_groups
 from llmsynth.cli.ray_options import Place
 from llmsynth.cli.row_stream import check_file, shortfall, stream_rows
 from llmsynth.cli.shard_stream import is_folder, row_count, stream_shards
+from llmsynth.cli.shared_options import MaxSeconds, Temperature, TopP
 from llmsynth.engines.engine_choice import EngineChoice
 from llmsynth.errors import ConditionError, SettingsError
 
@@ -51,15 +52,9 @@ def sample_command(
         Path | None, typer.Option(help="Table of some columns: each of its rows is completed.")
     ] = None,
     seed: Annotated[int, typer.Option(help="Same seed, same rows.")] = 0,
-    temperature: Annotated[
-        float, typer.Option(help="Below 1: more of the usual; above 1: more of the unusual.")
-    ] = 1.0,
-    top_p: Annotated[
-        float, typer.Option(help="Draw only from the likeliest values that reach this share.")
-    ] = 1.0,
-    max_seconds: Annotated[
-        float | None, typer.Option(help="Stop after this time, with the rows there are.")
-    ] = None,
+    temperature: Temperature = 1.0,
+    top_p: TopP = 1.0,
+    max_seconds: MaxSeconds = None,
     on: Annotated[
         Place, typer.Option(help="Draw in this process, or on a Ray cluster: --out is a folder.")
     ] = Place.here,

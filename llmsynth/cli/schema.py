@@ -8,6 +8,7 @@ import typer
 from typer.core import TyperGroup
 
 from llmsynth.cli.failures import reported
+from llmsynth.cli.shared_options import Missing
 from llmsynth.schema import infer_schema
 from llmsynth.tables import read_table
 from llmsynth.tables.parquet_shards import ParquetShards, is_sharded
@@ -44,12 +45,7 @@ def infer_command(
             help="CSV, Parquet or Arrow file; or a folder or an address of Parquet files.",
         ),
     ],
-    missing: Annotated[
-        list[str] | None,
-        typer.Option(
-            metavar="TEXT", help="A cell text that means missing, such as '?'; may be given again."
-        ),
-    ] = None,
+    missing: Missing = None,
     target: Annotated[str | None, typer.Option(help="Column to predict.")] = None,
 ) -> None:
     """Print the schema of a table as JSON: correct it, then give it to `fit --schema`."""

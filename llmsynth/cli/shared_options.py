@@ -1,4 +1,4 @@
-"""Options that the commands of the uses share."""
+"""Options that several commands share."""
 
 from __future__ import annotations
 
@@ -16,6 +16,9 @@ OutFile = Annotated[
 SchemaFile = Annotated[
     Path | None, typer.Option(help="JSON file as `llmsynth schema` prints it, corrected.")
 ]
+Target = Annotated[
+    str | None, typer.Option(help="Column whose relation to the others matters most.")
+]
 Missing = Annotated[
     list[str] | None,
     typer.Option(
@@ -31,6 +34,15 @@ KeepRare = Annotated[
 ]
 DropText = Annotated[bool, typer.Option("--drop-text", help="Leave free-text columns out.")]
 Seed = Annotated[int, typer.Option(help="Same seed and table, same rows.")]
+Temperature = Annotated[
+    float, typer.Option(help="Below 1: more of the usual; above 1: more of the unusual.")
+]
+TopP = Annotated[
+    float, typer.Option(help="Draw only from the likeliest values that reach this share.")
+]
+MaxSeconds = Annotated[
+    float | None, typer.Option(help="Stop after this time, with the rows there are.")
+]
 Fitted = Annotated[
     Path | None,
     typer.Option("--synthesizer", metavar="DIR", help="What `llmsynth fit` wrote of this table."),
