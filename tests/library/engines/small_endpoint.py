@@ -10,7 +10,8 @@ import os
 import sys
 import threading
 import time
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
+
+from completions_server import serve
 
 BEHAVIOUR, ROW = sys.argv[1], json.loads(sys.argv[2])
 COUNT = 0
@@ -44,32 +45,14 @@ def answered(number: int) -> tuple[int, dict[str, object]]:
     return 200, {"choices": [choice]}
 
 
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self._send(200, {"data": [{"id": "small", "max_model_len": 256}]})
-
-    def do_POST(self) -> None:
-        global COUNT
-        self.rfile.read(int(self.headers["Content-Length"]))
-        with LOCK:
-            COUNT += 1
-            number = COUNT
-        self._send(*answered(number))
-
-    def _send(self, status: int, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(status)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+def counted(_: object) -> tuple[int, dict[str, object]]:
+    """Answer one call more."""
+    global COUNT
+    with LOCK:
+        COUNT += 1
+        number = COUNT
+    return answered(number)
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    server.serve_forever()
+    serve({"id": "small", "max_model_len": 256}, counted)

@@ -40,7 +40,7 @@ def model(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 @pytest.fixture(scope="module")
 def url(model: Path) -> Iterator[str]:
-    script = Path(__file__).with_name("masking_endpoint.py")
+    script = Path(__file__).parents[1] / "engines" / "masking_endpoint.py"
     with subprocess.Popen(
         [sys.executable, str(script), str(model)], stdout=subprocess.PIPE, text=True
     ) as server:

@@ -5,12 +5,11 @@ It prints its port. One row an answer, like the servers that `OpenAIEndpoint` is
 
 from __future__ import annotations
 
-import json
 import sys
 import threading
 from functools import cache
-from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
+from completions_server import serve
 from transformers import AutoTokenizer, LlamaForCausalLM
 
 from llmsynth.codec.token_automaton import TokenAutomaton
@@ -27,7 +26,7 @@ def automaton(pattern: str) -> TokenAutomaton:
     return TokenAutomaton.compile(pattern, TOKENIZER)
 
 
-def completed(body: dict[str, object]) -> dict[str, object]:
+def completed(body: dict[str, object]) -> tuple[int, dict[str, object]]:
     structure, prompt = body["structured_outputs"], body["prompt"]
     assert isinstance(structure, dict)
     assert isinstance(prompt, list)
@@ -44,30 +43,9 @@ def completed(body: dict[str, object]) -> dict[str, object]:
         )
     ids = drawn.token_ids[0, : int(drawn.lengths[0])].tolist()
     is_whole = int(drawn.reasons[0]) == StopReason.FINISHED
-    return {"choices": [{"finish_reason": "stop" if is_whole else "length", "token_ids": ids}]}
-
-
-class Handler(BaseHTTPRequestHandler):
-    def do_GET(self) -> None:
-        self._send({"data": [{"id": "tiny", "max_model_len": 2048}]})
-
-    def do_POST(self) -> None:
-        self._send(completed(json.loads(self.rfile.read(int(self.headers["Content-Length"])))))
-
-    def _send(self, body: object) -> None:
-        data = json.dumps(body).encode()
-        self.send_response(200)
-        self.send_header("Content-Type", "application/json")
-        self.send_header("Content-Length", str(len(data)))
-        self.end_headers()
-        self.wfile.write(data)
-
-    def log_message(self, *_: object) -> None:
-        """Say nothing."""
+    reason = "stop" if is_whole else "length"
+    return 200, {"choices": [{"finish_reason": reason, "token_ids": ids}]}
 
 
 if __name__ == "__main__":
-    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
-    sys.stdout.write(f"{server.server_port}\n")
-    sys.stdout.flush()
-    server.serve_forever()
+    serve({"id": "tiny", "max_model_len": 2048}, completed)
