@@ -77,15 +77,8 @@ CASES = (
 
 def main() -> None:
     """Run what is planned and not in the results file yet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--results", type=Path, default=Path("groups.jsonl"))
-    parser.add_argument("--work", type=Path, default=FOLDER / "work" / "groups")
+    parser = asking("groups", __doc__, SYSTEMS)
     parser.add_argument("--cases", nargs="*", default=[case.name for case in CASES])
-    parser.add_argument("--systems", nargs="*", default=list(SYSTEMS), choices=SYSTEMS)
-    parser.add_argument("--minutes", type=float, default=3.0)
-    parser.add_argument("--runs", type=int, default=1)
-    parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     if options.table:
         print(markdown(list(read(options.table))))
@@ -102,6 +95,19 @@ def main() -> None:
                 record = run_once(case, halves, system, run, options)
                 with options.results.open("a", encoding="utf-8") as file:
                     file.write(json.dumps(record) + "\n")
+
+
+def asking(name: str, doc: str, systems: tuple[str, ...]) -> argparse.ArgumentParser:
+    """The options that the benchmarks of groups and of related tables share."""
+    parser = argparse.ArgumentParser(description=doc.splitlines()[0])
+    parser.add_argument("--data", type=Path)
+    parser.add_argument("--results", type=Path, default=Path(f"{name}.jsonl"))
+    parser.add_argument("--work", type=Path, default=FOLDER / "work" / name)
+    parser.add_argument("--systems", nargs="*", default=list(systems), choices=systems)
+    parser.add_argument("--minutes", type=float, default=3.0)
+    parser.add_argument("--runs", type=int, default=1)
+    parser.add_argument("--table", type=Path)
+    return parser
 
 
 def cut(case: GroupCase, data: Path, work: Path) -> tuple[Path, Path]:

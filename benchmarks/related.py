@@ -17,13 +17,12 @@ from pathlib import Path
 import machine
 import numpy as np
 import pandas as pd
-from groups import READ_CSV, call, first, short
+from groups import READ_CSV, asking, call, first, short
 from ledger import read
 from llmsynth_eval.related import evaluate_related
 
 from llmsynth.schema.metadata_set import ForeignKey, MetadataSet, SetTable
 
-FOLDER = Path(__file__).resolve().parent
 SYSTEMS = ("sdv", "llmsynth")
 SET = MetadataSet(
     tables={
@@ -42,15 +41,8 @@ DATES = ["date"]
 
 def main() -> None:
     """Run what is planned and not in the results file yet."""
-    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data", type=Path)
-    parser.add_argument("--results", type=Path, default=Path("related.jsonl"))
-    parser.add_argument("--work", type=Path, default=FOLDER / "work" / "related")
-    parser.add_argument("--systems", nargs="*", default=list(SYSTEMS), choices=SYSTEMS)
-    parser.add_argument("--minutes", type=float, default=3.0)
-    parser.add_argument("--runs", type=int, default=1)
+    parser = asking("related", __doc__, SYSTEMS)
     parser.add_argument("--accounts", type=int, help="most accounts of a half; all when omitted")
-    parser.add_argument("--table", type=Path)
     options = parser.parse_args()
     if options.table:
         print(markdown(list(read(options.table))))
