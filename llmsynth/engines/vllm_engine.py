@@ -21,6 +21,7 @@ from llmsynth.engines.row_length import most_new_tokens
 from llmsynth.engines.served_rows import closed_row, ended_for, row_seed, served_pattern
 from llmsynth.engines.stop_reason import StopReason
 from llmsynth.engines.vllm_adapters import ResidentAdapters
+from llmsynth.engines.vllm_cores import OpenCores
 from llmsynth.engines.vllm_settings import VllmSettings
 from llmsynth.errors import EngineError, MissingExtraError, SettingsError
 
@@ -74,6 +75,9 @@ class _Drawing:
         return self.next_place < len(self.request.prefix_ids)
 
 
+_CORES = OpenCores()
+
+
 class VllmEngine:
     """Keeps one vLLM engine alive; requests may be drawn one after the other or together.
 
@@ -105,6 +109,7 @@ class VllmEngine:
         self._context_length = int(engine.model_config.max_model_len)
         self._engine: _Engine | None = engine
         self._core = engine.engine_core
+        _CORES.begin(self._core)
         self._lock = threading.RLock()
         self._drawings: dict[str, _Drawing] = {}
         self._adapters = ResidentAdapters(settings.max_adapters, engine.remove_lora)
@@ -140,12 +145,12 @@ class VllmEngine:
                 self._adapters.release(drawing.adapter_number)
 
     def close(self) -> None:
-        """End the engine and free its memory."""
+        """End the engine; its memory is free once no other engine of this process is open."""
         with self._lock:
             if self._engine is None:
                 return
             self._engine = None
-            self._core.shutdown()
+            _CORES.end(self._core)
             del self._core
         gc.collect()
 
