@@ -248,6 +248,27 @@ def test_a_compiled_vocabulary_is_served(
         next(engine.rows(wanted(1)))
 
 
+def test_rows_by_prompt_are_drawn_by_vllm_behind_one_prompt_each(
+    engine: VllmEngine, bpe_model_dir: Path
+) -> None:
+    sex = CategoryColumn(name="sex", categories=("Male", "Female"))
+    schema = TableSchema(columns=(NumberColumn(name="age", maximum="99"), sex))
+    settings = PromptSettings(rows_per_prompt=8, keep_duplicates=True)
+    synthesizer = PromptedSynthesizer(
+        schema=schema,
+        examples=pa.table({"age": [20, 60], "sex": ["Male", "Female"]}),
+        model=str(bpe_model_dir),
+        engine=engine,
+        settings=settings,
+    )
+    first, second = (synthesizer.sample(16, quotas={"sex": {"Male": 0.25}}) for _ in range(2))
+    assert first.table.equals(second.table)
+    assert first.table["sex"].to_pylist().count("Male") == 4
+    assert not {(20, "Male"), (60, "Female")} & {tuple(r.values()) for r in first.table.to_pylist()}
+    assert str(first.provenance["model"]).count("vllm") == 1
+
+
+# Last in this file: vLLM's own class ends, with itself, what all engines of a process share.
 def test_a_compact_model_is_served(vllm_here: None, tmp_path: Path) -> None:
     language = RowLanguage(infer_schema(demo_tables.load("adult")))
     torch.manual_seed(0)
@@ -274,23 +295,3 @@ def test_a_compact_model_is_served(vllm_here: None, tmp_path: Path) -> None:
     rows = table.to_pylist()
     assert all(language.parse(language.serialize(row)) == row for row in rows)
     assert len({str(row) for row in rows}) > 20
-
-
-def test_rows_by_prompt_are_drawn_by_vllm_behind_one_prompt_each(
-    engine: VllmEngine, bpe_model_dir: Path
-) -> None:
-    sex = CategoryColumn(name="sex", categories=("Male", "Female"))
-    schema = TableSchema(columns=(NumberColumn(name="age", maximum="99"), sex))
-    settings = PromptSettings(rows_per_prompt=8, keep_duplicates=True)
-    synthesizer = PromptedSynthesizer(
-        schema=schema,
-        examples=pa.table({"age": [20, 60], "sex": ["Male", "Female"]}),
-        model=str(bpe_model_dir),
-        engine=engine,
-        settings=settings,
-    )
-    first, second = (synthesizer.sample(16, quotas={"sex": {"Male": 0.25}}) for _ in range(2))
-    assert first.table.equals(second.table)
-    assert first.table["sex"].to_pylist().count("Male") == 4
-    assert not {(20, "Male"), (60, "Female")} & {tuple(r.values()) for r in first.table.to_pylist()}
-    assert str(first.provenance["model"]).count("vllm") == 1
