@@ -60,15 +60,6 @@ def attempt_lines(ledger: Record) -> Iterator[str]:
     )
 
 
-def short_line(ledger: Record) -> str:
-    """One line for the end of a fit."""
-    spent, unit = part(ledger, "spent"), part(ledger, "unit")
-    return (
-        f"Spent epsilon {_number(spent, 'epsilon')} at delta {_number(spent, 'delta')}, for one "
-        f"{_unit(unit)}; `llmsynth privacy DIR` has the account."
-    )
-
-
 def _unit(unit: Record) -> str:
     if unit.get("is") == "row":
         return "row"
