@@ -11,11 +11,11 @@ import numpy as np
 
 from llmsynth.codec.column_code import Tokens
 from llmsynth.privacy.noisy_counts import NoisyCounts
+from llmsynth.privacy.shrinkage import shrunk
 from llmsynth.privacy.token_marginals import (
     Bands,
     Floats,
     TokenMarginals,
-    as_shares,
     bands_of,
     fitted,
     in_bands,
@@ -137,24 +137,48 @@ def _worth_their_noise(
 
 
 def measure_pairs(
-    marginals: TokenMarginals, codes: Tokens, choice: PairChoice, counts: NoisyCounts
+    marginals: TokenMarginals,
+    codes: Tokens,
+    choice: PairChoice,
+    num_rows: int,
+    counts: NoisyCounts,
 ) -> PairTables:
-    """Noisy shares of the chosen pairs, in keeping with those of each column beside the root."""
+    """Noisy shares of the chosen pairs, in keeping with those of each column beside the root.
+
+    Args:
+        num_rows: noisy number of rows.
+    """
     tables = blank_tables(marginals, choice.num_bands)
     measured = []
     for first, second in choice.pairs:
         left, right = (_by_class(marginals, tables, c) for c in (first, second))
         shape = (len(left), left.shape[1], right.shape[1])
         noisy = counts.noisy(_counted(marginals, tables, codes, (first, second), shape))
-        shares = as_shares(noisy)
+        is_ordered = [
+            marginals.language.codes[c].token_values(0) is not None for c in (first, second)
+        ]
         shares = np.stack(
             [
-                own.sum() * fitted(_unit(part), _unit(own), _unit(other))
-                for part, own, other in zip(shares, left, right, strict=True)
+                _likely(part, own, other, num_rows, is_ordered, counts.deviation)
+                for part, own, other in zip(noisy, left, right, strict=True)
             ]
         )
         measured.append(PairShares(first=first, second=second, shares=shares))
     return PairTables(classes=tables.classes, bands=tables.bands, pairs=tuple(measured))
+
+
+def _likely(
+    noisy: Floats,
+    left: Floats,
+    right: Floats,
+    num_rows: int,
+    is_ordered: Sequence[bool],
+    deviation: float,
+) -> Floats:
+    """Shares of two columns' bands in one class of the root, which hold that class's share."""
+    sides = [num_rows * left, _unit(right)]
+    likely = shrunk(noisy, sides, is_ordered, deviation)
+    return np.asarray(left.sum() * fitted(_unit(likely), _unit(left), _unit(right)))
 
 
 def blank_tables(marginals: TokenMarginals, num_bands: float) -> PairTables:

@@ -11,6 +11,7 @@ import numpy.typing as npt
 from llmsynth.codec.column_code import SKIPPED, Tokens
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.privacy.noisy_counts import NoisyCounts
+from llmsynth.privacy.shrinkage import shrunk
 
 _MOST_BANDS = 32
 _LEAST_BAND = 4.0
@@ -142,7 +143,14 @@ def measure_beside(
         cell[known] = bands[root][root_codes[known]] * width + bands[column][own_codes[known]]
         noisy = counts.closed(cell, len(root_shares) * width).reshape(-1, width)
         own_shares = in_bands(marginals.first_shares(column), bands[column])
-        joint.append(fitted(as_shares(noisy), root_shares, own_shares))
+        is_ordered = [language.codes[column].token_values(0) is not None]
+        likely = np.stack(
+            [
+                shrunk(row, [share * num_rows * own_shares], is_ordered, counts.deviation)
+                for row, share in zip(noisy, root_shares, strict=True)
+            ]
+        )
+        joint.append(fitted(likely / likely.sum(), root_shares, own_shares))
     return TokenMarginals(language, marginals.shares, root, bands, joint)
 
 

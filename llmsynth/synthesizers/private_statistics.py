@@ -229,7 +229,7 @@ def _paired(
     counts = budget.of(_PAIRS_SHARE, len(choice.pairs))
     if choice.pairs:
         parts["counts of pairs beside the target"] = counts.mechanism
-    return measure_pairs(marginals, codes, choice, counts)
+    return measure_pairs(marginals, codes, choice, num_rows, counts)
 
 
 def _without_entity(schema: TableSchema, entity: str | None) -> TableSchema:

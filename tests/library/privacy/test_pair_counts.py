@@ -58,7 +58,8 @@ def learned(codes, root=None):
         marginals = measure_beside(marginals, codes, root, ROWS, noisy(4))
     pairs = candidates(marginals)
     choice = choose(marginals, codes, pairs, ROWS, noisy(len(pairs)), 2.0)
-    return marginals, choice, measure_pairs(marginals, codes, choice, noisy(len(choice.pairs)))
+    counts = noisy(len(choice.pairs))
+    return marginals, choice, measure_pairs(marginals, codes, choice, ROWS, counts)
 
 
 def dependence(rows, first, second):
