@@ -4,7 +4,8 @@
 
 Arms of `tabular.py`, a system and an epsilon each: `ours+4`, `dpmm+aim-4`, `tabularargn+4`. Delta
 is 1e-5 for all. `ours` and `dpmm` are given the table's declared values (`public_schemas/`);
-TabularARGN cannot be and releases its own. `--plot FILE` draws TSTR against epsilon.
+TabularARGN cannot be and releases its own. `--arms unformatted` runs ours without its format stage;
+`--plot FILE` draws TSTR against epsilon.
 """
 
 from __future__ import annotations
@@ -20,6 +21,9 @@ from private_plot import EPSILONS, TSTR, drawing
 
 TABLES = ("adult", "bank_marketing")
 ARMS = {"ours": "ours+{}", "AIM": "dpmm+aim-{}", "TabularARGN": "tabularargn+{}"}
+WITHOUT_FORMAT = {"unformatted": "ours+{}-unformatted"}
+"""Ours, by private steps alone: what the stage on rows drawn from noisy counts is worth."""
+KNOWN = ARMS | WITHOUT_FORMAT
 FREE = ("ours", "tabularargn")
 """Arms without differential privacy, beside which the others stand."""
 
@@ -31,14 +35,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     parser.add_argument("--results", type=Path, required=True)
     parser.add_argument("--tables", nargs="+", default=list(TABLES))
     parser.add_argument("--epsilons", nargs="+", type=int, default=list(EPSILONS))
-    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=ARMS)
+    parser.add_argument("--arms", nargs="+", default=list(ARMS), choices=KNOWN)
     parser.add_argument("--runs", type=int, default=3)
     parser.add_argument("--max-rows", type=int, default=8_000, help="most rows of the train half")
     parser.add_argument("--free", action=argparse.BooleanOptionalAction, default=True)
     parser.add_argument("--work", type=Path, default=Path(__file__).parent / "work" / "private")
     parser.add_argument("--plot", type=Path)
     options = parser.parse_args(arguments)
-    systems = [ARMS[arm].format(epsilon) for epsilon in options.epsilons for arm in options.arms]
+    systems = [KNOWN[arm].format(epsilon) for epsilon in options.epsilons for arm in options.arms]
     systems += FREE if options.free else ()
     given = ["--results", str(options.results), "--threads", "1", "--runs", str(options.runs)]
     given += ["--max-rows", str(options.max_rows), "--work", str(options.work)]

@@ -1,12 +1,14 @@
 """Fits this project's synthesizer with its default settings, and draws rows.
 
 `--preset 4`: under differential privacy at epsilon 4, the table's values declared in the schema of
-`benchmarks/public_schemas`; `--preset 4-released`: nothing declared, so that they are released.
+`benchmarks/public_schemas`; `--preset 4-released`: nothing declared, so that they are released;
+`--preset 4-unformatted`: without the stage in which the model learns rows drawn from noisy counts.
 `--preset smollm2-135m`: this pretrained model instead of the compact one.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from importlib.metadata import PackageNotFoundError, version
 from pathlib import Path
 
@@ -54,6 +56,8 @@ def main() -> None:
     settings = settings_of(request)
     watch = Stopwatch()
     synthesizer = Synthesizer(seed=request.seed, **settings)
+    if (request.preset or "").endswith("-unformatted") and synthesizer.privacy is not None:
+        synthesizer.privacy = replace(synthesizer.privacy, format_stage=False)
     with watch.stage("fit"):
         synthesizer.fit(table)
     with watch.stage("sample"):
