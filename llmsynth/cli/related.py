@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Annotated
 
@@ -25,6 +27,14 @@ def fit_related_command(
     ],
     out: Annotated[Path, typer.Option(help="Folder for the synthesizer, made where needed.")],
     missing: Missing = None,
+    order_by: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="TABLE=COL",
+            help="Column that orders a table's rows under their parent; may be given again, and "
+            "goes before `order_by` in SET.",
+        ),
+    ] = None,
     max_minutes: Annotated[
         float | None, typer.Option(help="Most minutes the fit of all tables may take.")
     ] = None,
@@ -36,7 +46,7 @@ def fit_related_command(
     drop_text: DropText = False,
 ) -> None:
     """Learn a set of tables: parents first, children under their parents."""
-    joined = MetadataSet.read(metadata)
+    joined = _ordered(MetadataSet.read(metadata), order_by or ())
     is_ours = (out / RELATED.name).exists()
     if out.exists() and (not out.is_dir() or (any(out.iterdir()) and not is_ours)):
         raise SettingsError(
@@ -101,6 +111,24 @@ def sample_related_command(
         for reason, count in sample.report.unfinished.items():
             typer.echo(f"partial: {reason}: {count:,}", err=True)
         raise typer.Exit(PARTIAL)
+
+
+def _ordered(joined: MetadataSet, order_by: Sequence[str]) -> MetadataSet:
+    """The set with the orders that `table=column` texts name.
+
+    Raises:
+        SettingsError: a text without `=`, or of an unknown table.
+    """
+    tables = dict(joined.tables)
+    for text in order_by:
+        name, equals, column = text.partition("=")
+        if not equals or not column or name not in tables:
+            raise SettingsError(
+                f"--order-by must be TABLE=COLUMN of a table in the set, got {text!r}; there are "
+                f"{', '.join(map(repr, tables))}."
+            )
+        tables[name] = replace(tables[name], order_by=column)
+    return replace(joined, tables=tables)
 
 
 def _file(metadata: Path, name: str, joined: MetadataSet) -> Path:

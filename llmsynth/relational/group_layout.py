@@ -12,6 +12,7 @@ import pyarrow as pa
 
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.privacy.rare_values import DEFAULT_FLOOR, protect_rare_values
+from llmsynth.relational.group_plan import GroupPlan
 from llmsynth.relational.group_rows import (
     GroupRows,
     changing_group,
@@ -20,7 +21,7 @@ from llmsynth.relational.group_rows import (
     static_columns,
 )
 from llmsynth.relational.keys import key_column
-from llmsynth.relational.sequence_model import GroupPlan, SequenceModel
+from llmsynth.relational.sequence_model import SequenceModel
 from llmsynth.relational.time_axis import Ticks, TimeAxis
 from llmsynth.schema.columns import (
     Column,

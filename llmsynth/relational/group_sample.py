@@ -7,6 +7,10 @@ from dataclasses import dataclass, field
 import pandas as pd
 import pyarrow as pa
 
+from llmsynth.relational.group_layout import GroupLayout
+from llmsynth.relational.keys import new_keys
+from llmsynth.relational.time_axis import TimeAxis
+from llmsynth.relational.written_rows import Written
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.pandas_frames import to_pandas
 
@@ -49,3 +53,28 @@ class GroupSample:
 
     def __len__(self) -> int:
         return int(self.table.num_rows)
+
+
+def whole_rows(
+    layout: GroupLayout,
+    keys: pa.Array,
+    heads: pa.Table,
+    written: Written,
+    axis: TimeAxis | None,
+    seed: int,
+) -> pa.Table:
+    """Written rows with all their columns, in table order.
+
+    Args:
+        keys, heads: the names of groups, and what is the same in all rows of each.
+    """
+    at = pa.array(written.groups)
+    columns = {layout.group_by: keys.take(at)}
+    columns |= {name: heads[name].take(at) for name in layout.static}
+    columns |= {name: written.table[name] for name in written.table.column_names}
+    if layout.order_by is not None and written.ticks is not None:
+        assert axis is not None
+        columns[layout.order_by] = axis.cells(written.ticks)
+    for name, column in layout.named.items():
+        columns[name] = new_keys(column, len(at), seed)
+    return pa.table({name: columns[name] for name in layout.names})

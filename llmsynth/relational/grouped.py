@@ -14,12 +14,16 @@ import pyarrow as pa
 from llmsynth.errors import ConditionError, NotFittedError, SettingsError
 from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
+from llmsynth.relational.given_groups import given_rows
+from llmsynth.relational.given_rows import GivenRows
 from llmsynth.relational.group_layout import FIRST, ROWS, SPAN, GroupLayout, lay_out
-from llmsynth.relational.group_sample import GroupReport, GroupSample
+from llmsynth.relational.group_plan import GroupPlan
+from llmsynth.relational.group_sample import GroupReport, GroupSample, whole_rows
 from llmsynth.relational.joining_file import GROUPS
 from llmsynth.relational.keys import new_keys
+from llmsynth.relational.no_private_fit import refuse_privacy
 from llmsynth.relational.row_drawer import DrawSettings
-from llmsynth.relational.sequence_model import GroupPlan, SequenceModel, Written
+from llmsynth.relational.sequence_model import SequenceModel
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
 from llmsynth.tables.reading import read_table
@@ -45,6 +49,7 @@ class GroupedSynthesizer:
         lags: how many rows back are seen one by one; a mean stands for those before.
         schema, missing, keep_rare, drop_text, seed: as in `Synthesizer`.
         max_minutes, max_epochs, hidden_size, num_layers: as in `Synthesizer`; minutes of both.
+        epsilon: refused: groups have no private fit.
     """
 
     def __init__(
@@ -63,7 +68,9 @@ class GroupedSynthesizer:
         hidden_size: int | None = None,
         num_layers: int | None = None,
         seed: int = 0,
+        epsilon: float | None = None,
     ) -> None:
+        refuse_privacy(epsilon)
         if lags < 1:
             raise SettingsError(f"lags must be at least 1, got {lags}.")
         if order_by == group_by:
@@ -169,7 +176,9 @@ class GroupedSynthesizer:
         Args:
             groups: how many; may be omitted with `given`.
             where: column to value: of every group for a static column, of every row for others.
-            given: some static columns of the groups to be made, one row each.
+            given: some static columns of the groups to be made, one row each; or, with the column
+                that names the group, some columns of the rows to be made, as many and in the order
+                in which they are given. What is static and not given is drawn before the rows.
             seed: same seed, same table.
             max_length: most rows of a group; longer ones stop there, and are counted.
             max_seconds: wall-clock limit; the rows there are by then are kept.
@@ -183,27 +192,34 @@ class GroupedSynthesizer:
             raise SettingsError(f"max_length must be at least 1, got {max_length}.")
         started = time.perf_counter()
         of_groups, of_rows = self._conditions(where or {})
+        of_heads = None if given is None else read_table(given, missing=self.missing)
+        rows = None
+        if of_heads is not None and layout.group_by in of_heads.column_names:
+            rows = given_rows(of_heads, layout, self.rows_.axis, self.heads_.schema_)
+            of_heads = rows.heads
         heads = self.heads_.sample(
             groups,
             where=of_groups,
-            given=given,
+            given=of_heads,
             seed=seed,
             temperature=temperature,
             top_p=top_p,
             max_seconds=max_seconds,
         )
-        plan = self._plan(heads.table)
+        plan = self._plan(heads.table, rows)
         cut = 0 if max_length is None else int((plan.lengths > max_length).sum())
         written = self.rows_.write(
             plan,
             DrawSettings(seed=seed, temperature=temperature, top_p=top_p),
             where=of_rows,
+            given=rows,
             max_length=max_length,
             deadline=None if max_seconds is None else started + max_seconds,
             progress=progress,
         )
         asked = heads.report.asked
-        table = self._table(layout, heads.table, written, seed)
+        keys = new_keys(layout.key, heads.table.num_rows, seed) if rows is None else rows.keys
+        table = whole_rows(layout, keys, heads.table, written, self.rows_.axis, seed)
         report = GroupReport(
             asked=asked,
             groups=len(np.unique(written.groups)),
@@ -228,34 +244,20 @@ class GroupedSynthesizer:
         of_rows = {k: v for k, v in where.items() if k in {c.name for c in self.rows_.columns}}
         return {k: v for k, v in where.items() if k not in of_rows}, of_rows
 
-    def _plan(self, heads: pa.Table) -> GroupPlan:
+    def _plan(self, heads: pa.Table, given: GivenRows | None) -> GroupPlan:
         lengths = np.asarray(heads[ROWS].combine_chunks(), dtype=np.int64)
+        if given is not None:
+            lengths = given.rows.lengths[: len(lengths)]
         own = heads.select([column.name for column in self.rows_.own])
-        axis, first, last = self.rows_.axis, None, None
-        if axis is not None:
-            first = axis.ticks(heads[FIRST])
-            span = np.asarray(heads[SPAN].combine_chunks(), dtype=np.int64)
-            least = self.rows_.least_gap
-            if least:
-                # Rows that cannot lie so close end the group at the last moment there is.
-                lengths = np.minimum(lengths, np.maximum(axis.last - first, 0) // least + 1)
-            needed = least * (lengths - 1)
-            span = np.where(lengths == 1, 0, np.maximum(span, needed))
-            last = np.maximum(np.minimum(first + span, axis.last), first + needed)
-        return GroupPlan(own=own, lengths=lengths, first=first, last=last)
-
-    def _table(self, layout: GroupLayout, heads: pa.Table, written: Written, seed: int) -> pa.Table:
-        at = pa.array(written.groups)
-        keys = new_keys(layout.key, heads.num_rows, seed)
-        columns = {layout.group_by: keys.take(at)}
-        columns |= {name: heads[name].take(at) for name in layout.static}
-        columns |= {name: written.table[name] for name in written.table.column_names}
-        if layout.order_by is not None and written.ticks is not None:
-            assert self.rows_.axis is not None
-            columns[layout.order_by] = self.rows_.axis.cells(written.ticks)
-        for name, column in layout.named.items():
-            columns[name] = new_keys(column, len(at), seed)
-        return pa.table({name: columns[name] for name in layout.names})
+        axis = self.rows_.axis
+        if axis is None:
+            return GroupPlan(own=own, lengths=lengths)
+        span = np.asarray(heads[SPAN].combine_chunks(), dtype=np.int64)
+        first, least = axis.ticks(heads[FIRST]), self.rows_.least_gap
+        if given is not None and given.ticks is not None:
+            ends = given.ticks[given.rows.first + given.rows.lengths - 1]
+            return GroupPlan(own=own, lengths=lengths, first=first, last=ends[: len(lengths)])
+        return GroupPlan.timed(own, lengths, first, span, axis=axis, least_gap=least)
 
     def _fitted(self) -> GroupLayout:
         layout: GroupLayout | None = getattr(self, "layout_", None)

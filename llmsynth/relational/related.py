@@ -14,6 +14,7 @@ from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
 from llmsynth.relational.joining_file import RELATED
+from llmsynth.relational.no_private_fit import refuse_privacy
 from llmsynth.relational.related_sample import RelatedSample
 from llmsynth.relational.row_drawer import DrawSettings
 from llmsynth.relational.set_writer import SetWriter, part_of
@@ -37,13 +38,17 @@ class RelatedSynthesizer:
 
     A table without a parent is learned with the number of children that each of its rows has. The
     rows of other tables are made under the parent that their first foreign key names, as a group of
-    rows: given its cells, those of its own parents, and the rows before. What their other parents
-    are like is drawn with them, and existing rows that fit are found. Every key is new.
+    rows: given its cells, those of its own parents, and the rows before; in the order of the
+    table's `order_by` column, if it has one, times never going back. What their other parents are
+    like is drawn with them, and existing rows that fit are found; a parent that belongs to one row
+    alone is drawn in it. The learned shares of parents by number of children are met to a row.
+    Every key is new.
 
     Args:
-        metadata: tables, primary keys and foreign keys.
+        metadata: tables, primary keys, foreign keys and orders of rows.
         missing, keep_rare, drop_text, seed: as in `Synthesizer`, for all tables.
         max_minutes: of the whole fit; max_epochs, hidden_size, num_layers: of each model.
+        epsilon: refused: related tables have no private fit.
     """
 
     def __init__(
@@ -58,7 +63,9 @@ class RelatedSynthesizer:
         hidden_size: int | None = None,
         num_layers: int | None = None,
         seed: int = 0,
+        epsilon: float | None = None,
     ) -> None:
+        refuse_privacy(epsilon)
         self.metadata = metadata
         self.missing = tuple(missing)
         self.keep_rare, self.drop_text = keep_rare, drop_text
@@ -85,21 +92,24 @@ class RelatedSynthesizer:
         pseudonyms = Pseudonyms(self.seed)
         for name, told in self.metadata.tables.items():
             if name in read and told.schema is None:
-                keys = {key.column for key in self.metadata.foreign_keys if key.table == name}
-                keys |= {told.primary_key} if told.primary_key is not None else set()
+                keys = set(self.metadata.keys_of(name)) | {told.order_by}
                 read[name] = with_people_renamed(read[name], keys=keys, pseudonyms=pseudonyms)
-        parts = take_apart(self.metadata, read, drop_text=self.drop_text)
+        parts = take_apart(self.metadata, read, keep_rare=self.keep_rare, drop_text=self.drop_text)
         sizes = {
             name: (part.cells.num_rows + _LEAST_ROWS) * part.cells.num_columns
             for name, part in parts.items()
+            if not part.is_inlaid
         }
         folder = None if checkpoint_dir is None else Path(checkpoint_dir)
         models: dict[str, TableModel] = {}
         for index, (name, part) in enumerate(parts.items()):
+            if part.is_inlaid:
+                models[name] = TableModel.of(part)
+                continue
             minutes = None
             if self.max_minutes is not None:
                 left = self.max_minutes - (time.perf_counter() - started) / 60
-                waiting = sum(sizes[other] for other in parts if other not in models)
+                waiting = sum(size for other, size in sizes.items() if other not in models)
                 minutes = max(left * sizes[name] / max(waiting, 1), 0.01)
             models[name] = TableModel.fit(
                 part,
@@ -185,7 +195,8 @@ class RelatedSynthesizer:
         for index, model in enumerate(models.values()):
             tables.append(model.save(folder / name_of_folder(index)))
         bare = {
-            name: SetTable(primary_key=t.primary_key) for name, t in self.metadata.tables.items()
+            name: SetTable(primary_key=t.primary_key, order_by=t.order_by)
+            for name, t in self.metadata.tables.items()
         }
         joined = MetadataSet(tables=bare, foreign_keys=self.metadata.foreign_keys)
         RELATED.write(folder, {"set": json.loads(joined.to_json()), "tables": tables})

@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from pathlib import Path
 from typing import Self
 
@@ -21,13 +21,15 @@ from llmsynth.progress import Progress, Step, silent
 from llmsynth.relational.cell_numbers import CellNumbers
 from llmsynth.relational.context_fields import Field, context_table
 from llmsynth.relational.gaps import fitted_gaps, gap_column, gaps_of, least_gap, settled_gaps
+from llmsynth.relational.given_rows import GivenRows
+from llmsynth.relational.group_plan import GroupPlan
 from llmsynth.relational.group_rows import GroupRows
 from llmsynth.relational.past import GAP, Groups, Past
 from llmsynth.relational.row_drawer import DrawSettings, RowDrawer
 from llmsynth.relational.scale import Numbers
 from llmsynth.relational.time_axis import Ticks, TimeAxis
+from llmsynth.relational.written_rows import Written
 from llmsynth.schema.columns import Column, column_from_json
-from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
 
@@ -36,37 +38,6 @@ _ROWS = "rows"
 _NEAR_BINS, _FAR_BINS = 128, 32
 _MOST_LAGGED = 24
 """Columns times lags; more columns are remembered fewer rows back."""
-
-
-@dataclass(frozen=True, kw_only=True)
-class GroupPlan:
-    """What is settled about groups before their rows are written.
-
-    own: the cells of each group, one row each.
-    lengths: int64 (groups,).
-    first, last: int64 (groups,), first and last tick; None where rows have no order.
-    """
-
-    own: pa.Table
-    lengths: Ticks
-    first: Ticks | None = None
-    last: Ticks | None = None
-
-
-@dataclass
-class Written:
-    """Rows of many groups as they were written.
-
-    groups: int64 (rows,), rising; ticks: int64 (rows,) or None.
-    unfinished: groups that a bound or a constraint ended early.
-    """
-
-    table: pa.Table
-    groups: Groups
-    ticks: Ticks | None
-    unfinished: dict[str, int] = field(default_factory=dict)
-    stopped: str = "complete"
-    redrawn: int = 0
 
 
 class SequenceModel:
@@ -155,6 +126,7 @@ class SequenceModel:
         settings: DrawSettings,
         *,
         where: Mapping[str, object] | None = None,
+        given: GivenRows | None = None,
         max_length: int | None = None,
         deadline: float | None = None,
         progress: Progress = silent,
@@ -163,6 +135,7 @@ class SequenceModel:
 
         Args:
             where: changing columns whose cell is the same in all rows.
+            given: some cells of every row, whose groups are those of the plan.
             max_length: most rows of a group; the rows that are written are those of a longer one.
             deadline: on `time.perf_counter`; what is there by then is kept.
         """
@@ -181,6 +154,12 @@ class SequenceModel:
             context = context_table(self.fields, numbers, self.synthesizer.schema_)
             left = (plan.lengths - step)[groups]
             gaps = settled_gaps(numbers, step, left) if self.axis else None
+            fixed = None
+            if given is not None:
+                context = given.beside(context, groups, step)
+                fixed = given.ticks_at(groups, step)
+            if fixed is not None and past.now is not None and step:
+                gaps = (fixed - past.now[groups]).astype(np.float64)
             drawn, came = drawer.draw(context, gaps, step)
             alive[groups[~came]] = False
             groups, left = groups[came], left[came]
@@ -191,6 +170,8 @@ class SequenceModel:
                 room = plan.last[groups] - past.now[groups]
                 chance = np.random.default_rng((settings.seed, step)).random(len(gap))
                 gap = fitted_gaps(gap, room, left, step, least, chance)
+                if fixed is not None:
+                    gap = fixed[came] - past.now[groups]
                 ticks = past.now[groups] + gap
                 numbers[GAP] = gap.astype(np.float64) if step else np.full(len(gap), np.nan)
             past.add(groups, numbers, ticks)
@@ -199,7 +180,7 @@ class SequenceModel:
             progress(Step(stage="sample", done=done, total=total))
             if drawer.stopped != "complete":
                 break
-        written = self._joined(parts)
+        written = Written.of(parts, self.columns, is_ordered=self.axis is not None)
         written.stopped, written.redrawn = drawer.stopped, drawer.redrawn
         counted = np.bincount(written.groups, minlength=len(wanted))
         if drawer.dropped:
@@ -214,17 +195,6 @@ class SequenceModel:
         """The smallest gap the model may draw: 0 where two rows of a group may fall together."""
         assert self.synthesizer is not None
         return least_gap(self.synthesizer.schema_)
-
-    def _joined(self, parts: Sequence[tuple[Groups, Ticks | None, pa.Table]]) -> Written:
-        groups = np.concatenate([part[0] for part in parts]) if parts else np.zeros(0, np.int64)
-        order = np.argsort(groups, kind="stable")
-        empty = pa.schema([(c.name, arrow_type(c.storage)) for c in self.columns]).empty_table()
-        table = pa.concat_tables([empty, *(part[2] for part in parts)]).take(pa.array(order))
-        ticks = None
-        if self.axis is not None:
-            every = [part[1] for part in parts if part[1] is not None]
-            ticks = np.concatenate([np.zeros(0, np.int64), *every])[order]
-        return Written(table=table, groups=groups[order], ticks=ticks)
 
     def _past(self, plan: GroupPlan) -> Past:
         changing = [name for name, reader in self._readers.items() if reader.levels is None]

@@ -15,7 +15,7 @@ from llmsynth.relational.matching import NO_PARENT, Codes, match
 from llmsynth.relational.related_sample import RelatedReport
 from llmsynth.relational.row_drawer import DrawSettings
 from llmsynth.relational.table_model import Drawn, TableModel
-from llmsynth.relational.table_parts import context_of, count_name
+from llmsynth.relational.table_part import context_of, count_name
 from llmsynth.relational.wishes import Wish
 from llmsynth.schema.metadata_set import MetadataSet
 from llmsynth.schema.storage import arrow_type
@@ -50,11 +50,15 @@ class SetWriter:
             if wish.is_one_to_one and self._is_only_wished_for(wish.link.parent)
         }
         for name in self._metadata.order():
-            if name in later:
+            if name in later or self._models[name].within is not None:
                 continue
             self._draw(name, None)
             for wish in self._models[name].wishes:
                 self._find(name, wish)
+            for inlaid in self._models[name].inlaid:
+                rows = self._cells[name]
+                self._cells[inlaid.link.parent] = inlaid.parents(rows)
+                self._parent_of[str(inlaid.link)] = np.arange(rows.num_rows)
         for name in later - set(self._cells):
             self._draw(name, 1)
 
@@ -80,13 +84,25 @@ class SetWriter:
         self._keep(model, drawn)
 
     def _keep(self, model: TableModel, drawn: Drawn) -> None:
-        self._cells[model.name] = drawn.cells
+        self._cells[model.name] = self._with_shares(model, drawn.cells)
         if model.first_link is not None and drawn.parents is not None:
             self._parent_of[str(model.first_link)] = drawn.parents
         for reason, count in drawn.unfinished.items():
             self.report.unfinished[f"{model.name}: {reason}"] = count
         if drawn.stopped != "complete":
             self.report.stopped = drawn.stopped
+
+    def _with_shares(self, model: TableModel, cells: pa.Table) -> pa.Table:
+        """Cells whose counts of children have the learned shares, where rows are drawn plainly."""
+        if (self._settings.temperature, self._settings.top_p) != (1.0, 1.0):
+            return cells
+        index = list(self._models).index(model.name)
+        for place, (name, shares) in enumerate(model.counts.items()):
+            rng = np.random.default_rng((self._settings.seed, index, place))
+            drawn = np.asarray(cells[name].combine_chunks(), np.int64)
+            at = cells.column_names.index(name)
+            cells = cells.set_column(at, name, pa.array(shares.met(drawn, rng)))
+        return cells
 
     def _context_of(self, name: str) -> pa.Table:
         if name not in self._context:

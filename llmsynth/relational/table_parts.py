@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 
 import numpy as np
 import numpy.typing as npt
@@ -11,12 +11,13 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llmsynth.errors import SchemaError, TableError
-from llmsynth.relational.cell_numbers import CellNumbers
+from llmsynth.privacy.rare_values import DEFAULT_FLOOR, protect_rare_values
+from llmsynth.relational.child_times import ends, extent_columns
 from llmsynth.relational.keys import key_column
-from llmsynth.relational.matching import Codes, telling_columns
-from llmsynth.relational.wishes import Wish, coded, codes_of, flags, same_column
+from llmsynth.relational.second_parents import is_inlaid, with_second_parents
+from llmsynth.relational.table_part import TablePart, context_of, count_name
+from llmsynth.relational.time_axis import TimeAxis
 from llmsynth.schema.columns import (
-    CategoryColumn,
     Column,
     IdentifierColumn,
     NumberColumn,
@@ -28,48 +29,22 @@ from llmsynth.schema.metadata_set import ForeignKey, MetadataSet
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.conforming import conform
 
-_MOST_CONTEXT = 40
-"""Columns of parents and their parents under which rows are drawn; the nearest come first."""
 _REFUSED_SHOWN = 3
 
 
-@dataclass(frozen=True, kw_only=True)
-class TablePart:
-    """One real table, ready to be learned.
-
-    cells: its columns without keys, identifiers and texts, and a count of each kind of child.
-    schema: of these.
-    parent_of: int64 (rows,) by foreign key; negative where a row names none.
-    context: the cells of its first parent and of that one's first parent, by parent row.
-    """
-
-    name: str
-    names: tuple[str, ...]
-    key: IdentifierColumn | None
-    cells: pa.Table
-    schema: TableSchema
-    named: tuple[IdentifierColumn, ...]
-    parent_of: Mapping[str, npt.NDArray[np.int64]]
-    first_link: ForeignKey | None
-    wishes: tuple[Wish, ...] = ()
-    context: pa.Table = field(default_factory=lambda: pa.table({}))
-    context_columns: tuple[Column, ...] = ()
-
-
-def count_name(link: ForeignKey) -> str:
-    """The column of a parent that holds how many rows name it."""
-    return f"#{link.table}.{link.column}"
-
-
 def take_apart(
-    metadata: MetadataSet, tables: Mapping[str, pa.Table], *, drop_text: bool
+    metadata: MetadataSet,
+    tables: Mapping[str, pa.Table],
+    *,
+    keep_rare: bool = False,
+    drop_text: bool = False,
 ) -> dict[str, TablePart]:
     """Every table of a set, parents before their children.
 
     Raises:
         TableError: a table, key or column that is missing, a key used twice, or a row that names a
             parent that does not exist.
-        SchemaError: free text.
+        SchemaError: free text, or an ordering column that has no order.
     """
     keys = {name: _keys(metadata, name, tables) for name in metadata.tables}
     parents = {
@@ -77,10 +52,14 @@ def take_apart(
         for name in metadata.tables
         for number, link in enumerate(metadata.links_of(name))
     }
+    plain = {name: _plain(metadata, name, tables[name], drop_text) for name in metadata.order()}
+    for name, part in plain.items():
+        if part.first_link is not None and metadata.tables[name].order_by is not None:
+            groups = parents[str(part.first_link)]
+            plain[name] = _ordered(metadata, part, groups, floor=1 if keep_rare else DEFAULT_FLOOR)
     parts: dict[str, TablePart] = {}
-    for name in metadata.order():
-        plain = _plain(metadata, name, tables[name], drop_text)
-        counted = _with_counts(metadata, name, plain, parents)
+    for name, part in plain.items():
+        counted = _with_counts(metadata, part, plain, parents)
         context, columns = _context(counted, parts)
         part = replace(
             counted,
@@ -88,22 +67,10 @@ def take_apart(
             parent_of={str(k): parents[str(k)] for k in metadata.links_of(name)},
             context=context,
             context_columns=columns,
+            is_inlaid=_is_inlaid(metadata, counted, parents),
         )
-        parts[name] = _with_wishes(metadata, part, parts)
+        parts[name] = with_second_parents(metadata, part, parts)
     return parts
-
-
-def context_of(part_name: str, cells: pa.Table, above: pa.Table | None) -> pa.Table:
-    """What rows under this table are drawn under: its cells, then those of its own parents.
-
-    Args:
-        above: the same of its first parent, one row for each row of `cells`.
-    """
-    columns = {f"{part_name}.{name}": cells[name] for name in cells.column_names}
-    if above is not None:
-        columns |= {name: above[name] for name in above.column_names if name not in columns}
-    kept = list(columns)[:_MOST_CONTEXT]
-    return pa.table({name: columns[name] for name in kept})
 
 
 def _key(metadata: MetadataSet, name: str) -> str | None:
@@ -207,21 +174,67 @@ def only(schema: TableSchema, columns: Sequence[Column]) -> TableSchema:
     return schema.without([name for name in schema.names if name not in kept])
 
 
+def _ordered(
+    metadata: MetadataSet, part: TablePart, groups: npt.NDArray[np.int64], *, floor: int
+) -> TablePart:
+    """The part with the ticks of its ordering column, which stop where enough parents have any."""
+    name = str(metadata.tables[part.name].order_by)
+    if name not in part.cells.column_names:
+        raise TableError(
+            f"Table {part.name!r} is ordered by {name!r}, which is none of its plain columns: "
+            f"{', '.join(map(repr, part.cells.column_names))}."
+        )
+    axis = TimeAxis(part.schema.column(name))
+    alone = TableSchema(columns=(axis.column,))
+    cells = conform(part.cells.select([name]), alone)
+    axis.ticks(cells[name])
+    found = protect_rare_values(cells, alone, floor=floor, entities=groups)
+    axis = TimeAxis(found.schema.columns[0])
+    at = part.cells.column_names.index(name)
+    return replace(
+        part,
+        cells=part.cells.set_column(at, name, found.table[name]),
+        schema=part.schema.with_column(axis.column),
+        axis=axis,
+        ticks=axis.ticks(found.table[name]),
+    )
+
+
+def _is_inlaid(
+    metadata: MetadataSet, part: TablePart, parents: Mapping[str, npt.NDArray[np.int64]]
+) -> bool:
+    return any(
+        is_inlaid(metadata, link, part, parents[str(link)])
+        for link in metadata.children_of(part.name)
+        if link != metadata.links_of(link.table)[0]
+    )
+
+
 def _with_counts(
     metadata: MetadataSet,
-    name: str,
     part: TablePart,
+    plain: Mapping[str, TablePart],
     parents: Mapping[str, npt.NDArray[np.int64]],
 ) -> TablePart:
+    """The part with how many children of each kind its rows have, and when ordered ones come."""
     cells, columns = part.cells, list(part.schema.columns)
-    for link in metadata.children_of(name):
+    counted: dict[str, npt.NDArray[np.int64]] = {}
+    for link in metadata.children_of(part.name):
         named = parents[str(link)]
         counts = np.bincount(named[named >= 0], minlength=cells.num_rows).astype(np.int64)
-        cells = cells.append_column(count_name(link), pa.array(counts))
+        counted[count_name(link)] = counts
         low, high = str(int(counts.min(initial=0))), str(int(counts.max(initial=0)))
-        columns.append(NumberColumn(name=count_name(link), minimum=low, maximum=high))
+        number = NumberColumn(name=count_name(link), minimum=low, maximum=high)
+        new: list[tuple[Column, pa.Array]] = [(number, pa.array(counts))]
+        child = plain[link.table]
+        if child.axis is not None and child.ticks is not None and link == child.first_link:
+            first, last = ends(child.ticks, named, cells.num_rows)
+            new += extent_columns(link, child.axis, first, last, counts)
+        for column, added in new:
+            cells = cells.append_column(column.name, added)
+            columns.append(column)
     schema = TableSchema(columns=tuple(columns), constraints=part.schema.constraints)
-    return replace(part, cells=cells, schema=schema)
+    return replace(part, cells=cells, schema=schema, counts=counted)
 
 
 def _context(
@@ -240,67 +253,3 @@ def _context(
     known |= {c.name: c for c in parent.context_columns if c.name not in known}
     columns = tuple(replace(known[name], name=name) for name in table.column_names)
     return table, columns
-
-
-def _with_wishes(
-    metadata: MetadataSet, part: TablePart, parts: Mapping[str, TablePart]
-) -> TablePart:
-    """The part with, for each further foreign key, what its rows' parents are like."""
-    if part.first_link is None:
-        return part
-    first = pa.array(part.parent_of[str(part.first_link)])
-    own = {c.name: (c, part.cells[c.name]) for c in part.schema.columns if c.name[0] != "#"}
-    above = {c.name: (c, part.context[c.name].take(first)) for c in part.context_columns}
-    others = [coded(column, cells)[1] for column, cells in (own | above).values()]
-    for link in metadata.links_of(part.name)[1:]:
-        parent, at = parts[link.parent], part.parent_of[str(link)]
-        here = at >= 0
-        known = [c for c in parent.schema.columns if c.name[0] not in "#@"]
-        found = [coded(c, parent.cells[c.name]) for c in known]
-        codes = [np.where(here, of[np.maximum(at, 0)], -1) for _, of, _ in found]
-        chosen = telling_columns([c[here] for c in codes], [o[here] for o in others])
-        same = {n: same_column(known[n], codes[n], found[n][0], above) for n in chosen}
-        counts = np.bincount(at[here], minlength=parent.cells.num_rows)
-        wish = Wish(
-            link=link,
-            fields=tuple(found[n][0] for n in chosen),
-            same_as={known[n].name: other for n, other in same.items() if other is not None},
-            exact=tuple(known[n].name for n in chosen if found[n][2]),
-            is_single=bool((counts <= 1).all()),
-            is_one_to_one=bool((counts == 1).all()),
-            is_optional=not bool(here.all()),
-        )
-        part = _with_wish(part, wish, [codes[n] for n in chosen], above)
-    return part
-
-
-def _with_wish(
-    part: TablePart,
-    wish: Wish,
-    codes: Sequence[Codes],
-    above: Mapping[str, tuple[Column, pa.ChunkedArray]],
-) -> TablePart:
-    """The part with the wish's columns, which its model draws like any other."""
-    new: list[tuple[Column, pa.Array]] = []
-    if wish.is_optional:
-        new.append(flags(wish.present_name, part.parent_of[str(wish.link)] >= 0))
-    for found, code in zip(wish.fields, codes, strict=True):
-        if found.name in wish.same_as:
-            column, cells = above[wish.same_as[found.name]]
-            theirs = codes_of(found, CellNumbers(column), cells)
-            if found.levels is not None and isinstance(column, CategoryColumn):
-                alike = CellNumbers(replace(column, categories=found.levels))
-                theirs = codes_of(found, alike, cells)
-            new.append(flags(wish.same_name(found), (code == theirs) & (code >= 0)))
-        missing = code < 0
-        value = replace(found.column, name=wish.value_name(found))
-        if found.levels is not None:
-            new.append((value, found.cells(np.where(missing, np.nan, code.astype(np.float64)))))
-        else:
-            new.append((value, pa.array(code, mask=missing)))
-    cells = part.cells
-    for column, added in new:
-        cells = cells.append_column(column.name, added)
-    columns = (*part.schema.columns, *(column for column, _ in new))
-    schema = TableSchema(columns=columns, constraints=part.schema.constraints)
-    return replace(part, cells=cells, schema=schema, wishes=(*part.wishes, wish))

@@ -75,12 +75,23 @@ class TimeAxis:
     @property
     def last(self) -> int:
         """The tick of the column's upper bound."""
+        return self._bounds[1]
+
+    @property
+    def first(self) -> int:
+        """The tick of the column's lower bound."""
+        return self._bounds[0]
+
+    @property
+    def _bounds(self) -> tuple[int, int]:
         if isinstance(self.column, NumberColumn):
             assert self._grid is not None
-            return int(self._grid.high)
+            return int(self._grid.low), int(self._grid.high)
         assert isinstance(self.column, (DateColumn, DatetimeColumn))
-        top = np.datetime64(self.column.maximum, "us").astype(np.int64)
-        return int(top // round(_seconds_a_tick(self.column) * 10**6))
+        per_tick = round(_seconds_a_tick(self.column) * 10**6)
+        texts = (self.column.minimum, self.column.maximum)
+        low, high = (np.datetime64(text, "us").astype(np.int64) // per_tick for text in texts)
+        return int(low), int(high)
 
     def calendar(self, ticks: Ticks) -> dict[str, Ticks]:
         """Weekday (0 is Monday) and, below days, hour of each tick; nothing for numbers."""

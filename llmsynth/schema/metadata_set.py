@@ -24,6 +24,8 @@ class SetTable:
     """Its file, relative to the file of the set."""
     schema: TableSchema | None = None
     """What its columns hold; inferred where absent."""
+    order_by: str | None = None
+    """Number, date or moment that orders its rows under the parent of its first foreign key."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -47,7 +49,7 @@ class MetadataSet:
 
     Raises:
         SchemaError: an unknown table, a parent without a primary key, a column that is two keys,
-            or tables that are each other's parents.
+            tables that are each other's parents, or an order of rows that have no parent.
     """
 
     tables: Mapping[str, SetTable]
@@ -72,6 +74,17 @@ class MetadataSet:
         columns = [(link.table, link.column) for link in self.foreign_keys]
         if len(set(columns)) < len(columns):
             raise SchemaError("A column is named by two foreign keys.")
+        for name, table in self.tables.items():
+            if table.order_by is not None and not self.links_of(name):
+                raise SchemaError(
+                    f"Table {name!r} is ordered by {table.order_by!r}, and has no parent: rows are "
+                    "ordered under the parent of their first foreign key.",
+                    hint="Name its foreign key, or leave order_by out.",
+                )
+            if table.order_by in self.keys_of(name):
+                raise SchemaError(
+                    f"Table {name!r} is ordered by {table.order_by!r}, which is a key."
+                )
         self.order()
 
     def links_of(self, table: str) -> tuple[ForeignKey, ...]:
@@ -113,7 +126,11 @@ class MetadataSet:
         """The set as indented JSON text."""
         tables: dict[str, object] = {}
         for name, table in self.tables.items():
-            given = {"primary_key": table.primary_key, "file": table.file}
+            given = {
+                "primary_key": table.primary_key,
+                "file": table.file,
+                "order_by": table.order_by,
+            }
             entry: dict[str, object] = {k: v for k, v in given.items() if v is not None}
             if table.schema is not None:
                 entry["schema"] = json.loads(table.schema.to_json())
@@ -153,18 +170,19 @@ class MetadataSet:
 
 
 def _table(name: str, entry: object) -> SetTable:
-    if not isinstance(entry, Mapping) or set(entry) - {"primary_key", "file", "schema"}:
+    if not isinstance(entry, Mapping) or set(entry) - {"primary_key", "file", "schema", "order_by"}:
         raise SchemaError(
-            f"Table {name!r} of the set: expected an object of primary_key, file and schema, got "
-            f"{entry!r}."
+            f"Table {name!r} of the set: expected an object of primary_key, file, order_by and "
+            f"schema, got {entry!r}."
         )
-    for key in ("primary_key", "file"):
+    for key in ("primary_key", "file", "order_by"):
         if not isinstance(entry.get(key), str | None):
             raise SchemaError(f"Table {name!r} of the set: {key} must be text.")
     schema = entry.get("schema")
     return SetTable(
         primary_key=entry.get("primary_key"),
         file=entry.get("file"),
+        order_by=entry.get("order_by"),
         schema=None if schema is None else TableSchema.from_json(json.dumps(schema)),
     )
 

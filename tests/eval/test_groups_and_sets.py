@@ -101,6 +101,23 @@ def test_related_tables_are_judged_by_table_and_by_key():
     assert figures["parent_child_association"] < 0.1
 
 
+def test_rows_in_the_order_of_a_set_are_judged_by_their_times():
+    ordered = MetadataSet(
+        tables={"person": SetTable(primary_key="who"), "stay": SetTable(order_by="day")},
+        foreign_keys=(ForeignKey(table="stay", column="who", parent="person"),),
+    )
+
+    def as_set(table):
+        people = table[["who", "sex"]].drop_duplicates()
+        return {"person": people, "stay": table.drop(columns="sex")}
+
+    sets = [as_set(table) for table in (stays(seed=1), stays(seed=3).iloc[::-1], stays(seed=2))]
+    figures = evaluate_related(ordered, *sets).parts["stay.who -> person"].values
+    assert figures["times_back"] > 0.9
+    assert figures["gap_ks"] < 0.1
+    assert figures["autocorrelation_difference"] < 0.1
+
+
 def test_lost_parents_and_lost_associations_are_seen():
     orphaned = homes(2)
     orphaned["guest"] = orphaned["guest"].assign(home=lambda t: t["home"] + 150)

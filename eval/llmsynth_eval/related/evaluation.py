@@ -83,6 +83,8 @@ def evaluate_related(
 ) -> RelatedJudgement:
     """Judge a set of tables: the rows of each, and every foreign key.
 
+    Of rows that the metadata orders, it is told how far apart they are and how they go on, too.
+
     Args:
         train, synthetic, holdout: tables by name, as the metadata names them.
 
@@ -116,11 +118,19 @@ def _of_link(
     key = metadata.tables[link.parent].primary_key
     assert key is not None
     children, parents = frames[link.table], frames[link.parent]
+    is_first = link == metadata.links_of(link.table)[0]
+    order = metadata.tables[link.table].order_by if is_first else None
     families = Families(
-        link=Link(child_key=link.column, parent_key=key),
+        link=Link(child_key=link.column, parent_key=key, order=order),
         **{r: Family(children=children[r], parents=parents[r]) for r in children},
     )
     found = [KeyIntegrity(families=families).compute(), Cardinality(families=families).compute()]
+    if order is not None:
+        fixed = {order, *metadata.keys_of(link.table)}
+        free = [n for n in children["train"].columns if n not in fixed]
+        going_on = tuple(n for n in free if _is_number(children["train"][n]))
+        found.append(Gaps(families=families).compute())
+        found.append(Autocorrelation(families=families, columns=going_on).compute())
     above = {
         role: frame.drop(columns=[n for n in metadata.keys_of(link.parent) if n != key])
         for role, frame in parents.items()

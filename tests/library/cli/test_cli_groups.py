@@ -50,6 +50,17 @@ def test_new_groups_are_written(folder: Path, tmp_path: Path) -> None:
     assert set(rows["colour"]) == {"red"}
 
 
+def test_given_rows_are_completed(folder: Path, tmp_path: Path) -> None:
+    given, out = tmp_path / "given.csv", tmp_path / "new.csv"
+    cells = {"car": ["C900", "C900", "C901"], "step": [100, 110, 60], "colour": ["red"] * 3}
+    pd.DataFrame(cells).to_csv(given, index=False)
+    done = run("sample", folder, "--given", given, "--out", out)
+    assert done.exit_code == 0, done.output
+    rows = pd.read_csv(out)
+    assert rows[list(cells)].to_dict("list") == cells
+    assert rows["load"].between(0, 49).all()
+
+
 def test_a_time_limit_ends_with_status_three(folder: Path, tmp_path: Path) -> None:
     out = tmp_path / "new.csv"
     limited = run("sample", folder, "--groups", 30, "--out", out, "--max-seconds", "1e-6")

@@ -47,6 +47,20 @@ def test_tables_come_in_and_new_ones_go_out(tmp_path: Path) -> None:
     assert late.exit_code == 3
 
 
+def test_rows_are_ordered_by_what_the_shell_names(tmp_path: Path) -> None:
+    fitted, out = tmp_path / "fitted", tmp_path / "new"
+    path = written(tmp_path)
+    wrong = run("fit-related", path, "--out", fitted, "--order-by", "age")
+    assert wrong.exit_code == 2
+    assert "--order-by must be TABLE=COLUMN" in wrong.output
+    done = run("fit-related", path, "--out", fitted, "--max-epochs", 2, "--order-by", "members=age")
+    assert done.exit_code == 0, done.output
+    done = run("sample-related", fitted, "--out", out)
+    assert done.exit_code == 0, done.output
+    ages = pd.read_csv(out / "members.csv").groupby("team")["age"]
+    assert ages.diff().dropna().ge(0).all()
+
+
 def test_a_folder_of_other_things_is_left_alone(tmp_path: Path) -> None:
     path = written(tmp_path)
     done = run("fit-related", path, "--out", tmp_path)

@@ -10,7 +10,14 @@ import pandas as pd
 import pytest
 
 from llmsynth import GroupedSynthesizer, TableSchema, infer_schema
-from llmsynth.errors import ConditionError, NotFittedError, SchemaError, SettingsError, TableError
+from llmsynth.errors import (
+    ConditionError,
+    NotFittedError,
+    PrivacyError,
+    SchemaError,
+    SettingsError,
+    TableError,
+)
 from llmsynth.relational.group_sample import GroupSample
 from llmsynth.schema.constraints import Sum
 from llmsynth.tables import read_table
@@ -131,6 +138,71 @@ def test_given_groups_are_written_in_order(fitted: GroupedSynthesizer) -> None:
     sexes = pd.DataFrame({"sex": ["f", "m", "m", "f"]})
     rows = fitted.sample(given=sexes, seed=1).to_pandas()
     assert rows.groupby("patient", sort=False)["sex"].first().tolist() == sexes["sex"].tolist()
+
+
+def wanted() -> pd.DataFrame:
+    """Rows of two patients, one of them with a ward that changes and one time for each row."""
+    days = [dt.date(2020, 3, day) for day in (1, 1, 20, 5)]
+    return pd.DataFrame(
+        {
+            "patient": ["P0900", "P0950", "P0900", "P0950"],
+            "day": days[:1] + days[1:2] + days[2:],
+            "sex": ["m", "f", "m", "f"],
+            "ward": ["north", "south", "south", "south"],
+        }
+    )
+
+
+def test_given_rows_keep_their_cells_names_and_times(fitted: GroupedSynthesizer) -> None:
+    given = wanted()
+    rows = fitted.sample(given=given, seed=1).to_pandas()
+    expected = given.sort_values("patient", kind="stable").reset_index(drop=True)
+    assert rows[["patient", "sex", "ward"]].equals(expected[["patient", "sex", "ward"]])
+    assert pd.to_datetime(rows["day"]).dt.date.tolist() == expected["day"].tolist()
+    assert (rows["food"] + rows["drink"] == rows["cost"]).all()
+    assert rows["visit"].is_unique
+
+
+def test_given_rows_need_no_times(fitted: GroupedSynthesizer) -> None:
+    given = pd.concat([wanted()[["patient", "ward"]]] * 3)
+    rows = fitted.sample(given=given, seed=1).to_pandas()
+    assert rows.groupby("patient").size().tolist() == [6, 6]
+    assert pd.to_datetime(rows["day"]).groupby(rows["patient"]).diff().dropna().dt.days.ge(0).all()
+    assert rows.groupby("patient")["sex"].nunique().max() == 1
+
+
+def test_constraints_hold_around_given_cells(fitted: GroupedSynthesizer) -> None:
+    names = [f"P{n // 2:04d}" for n in range(40)]
+    given = pd.DataFrame({"patient": names, "food": [3, 20] * 20})
+    rows = fitted.sample(given=given, seed=1).to_pandas()
+    assert rows["food"].tolist() == given["food"].tolist()
+    assert (rows["food"] + rows["drink"] == rows["cost"]).all()
+
+
+@pytest.mark.parametrize(
+    ("cells", "told"),
+    [
+        ({"visit": ["V1", "V2", "V3", "V4"]}, "'visit' cannot be given .* names single rows"),
+        ({"doctor": ["A"] * 4}, "'doctor' cannot be given .* there is none"),
+        ({"patient": ["P1", None, "P1", "P1"]}, "1 of the given rows have no 'patient'"),
+        ({"sex": ["m", "f", "f", "f"]}, "'sex' is the same in all rows of a group, and changes"),
+        ({"day": ["2020-03-01", "2020-03-01", "2020-02-01", "2020-03-05"]}, "'day' goes back"),
+        ({"day": ["2020-03-01", None, "2020-04-01", "2020-03-05"]}, "orders the rows, and 1 of"),
+        ({"day": ["2019-03-01"] * 4}, "'day' lies outside of"),
+        ({"ward": ["east"] * 4}, "east"),
+    ],
+)
+def test_given_rows_that_cannot_be_are_refused(
+    fitted: GroupedSynthesizer, cells: dict[str, list[object]], told: str
+) -> None:
+    with pytest.raises(ConditionError, match=told):
+        fitted.sample(given=wanted().assign(**cells))
+
+
+def test_privacy_is_refused_with_what_to_do_instead() -> None:
+    with pytest.raises(PrivacyError, match="not learned under differential privacy") as refused:
+        quick(epsilon=1.0)
+    assert "entity=" in str(refused.value.hint)
 
 
 def test_a_maximum_length_cuts_groups_and_counts_them(
