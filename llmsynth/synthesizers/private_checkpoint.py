@@ -25,6 +25,7 @@ from llmsynth.privacy.metadata import ReleasedSchema
 from llmsynth.privacy.unit_sampler import Units
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.private_statistics import PrivateStatistics, encoded_anew
+from llmsynth.training.checkpoint import put_file
 from llmsynth.training.private_loop import StepPosition
 
 _RELEASE, _STEP = "private_release.safetensors", "private_step.safetensors"
@@ -147,10 +148,7 @@ class PrivateCheckpoint:
         self._replace(name, save(contiguous, metadata={_FACTS: json.dumps(whole)}))
 
     def _replace(self, name: str, content: bytes) -> None:
-        self._folder.mkdir(parents=True, exist_ok=True)
-        temporary = self._folder / (name + ".new")
-        temporary.write_bytes(content)
-        temporary.replace(self._folder / name)
+        put_file(self._folder / name, lambda path: path.write_bytes(content))
 
     def _read(self, name: str) -> tuple[dict[str, Any], dict[str, torch.Tensor]] | None:
         path = self._folder / name

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import time
+import uuid
+from collections.abc import Callable
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
 
@@ -13,6 +16,9 @@ from safetensors.torch import save_file
 from llmsynth.errors import BundleError
 
 _FILE = "checkpoint.safetensors"
+_UNFINISHED = ".new"
+_ABANDONED_SECONDS = 3600.0
+"""A file that nobody has finished for so long was left by an attempt that was killed."""
 
 
 @dataclass
@@ -35,11 +41,34 @@ class Position:
 
 def save_checkpoint(folder: Path, position: Position, tensors: dict[str, torch.Tensor]) -> None:
     """Write a checkpoint, replacing the last one in one move."""
-    folder.mkdir(parents=True, exist_ok=True)
-    temporary = folder / (_FILE + ".new")
     contiguous = {name: tensor.contiguous() for name, tensor in tensors.items()}
-    save_file(contiguous, temporary, metadata={"position": json.dumps(asdict(position))})
-    temporary.replace(folder / _FILE)
+    told = {"position": json.dumps(asdict(position))}
+    put_file(folder / _FILE, lambda path: save_file(contiguous, path, metadata=told))
+
+
+def put_file(path: Path, write: Callable[[Path], object]) -> None:
+    """Write a file whole or not at all, whoever else writes it at the same time.
+
+    A fit may have two attempts: one that was given up for lost, and the one in its place. Each
+    writes under a name of its own, and the last to be done is what stays.
+    """
+    path.parent.mkdir(parents=True, exist_ok=True)
+    for left in path.parent.glob(f"{path.name}.*{_UNFINISHED}"):
+        _remove_abandoned(left)
+    temporary = path.with_name(f"{path.name}.{uuid.uuid4().hex}{_UNFINISHED}")
+    try:
+        write(temporary)
+        temporary.replace(path)
+    finally:
+        temporary.unlink(missing_ok=True)
+
+
+def _remove_abandoned(path: Path) -> None:
+    try:
+        if time.time() - path.stat().st_mtime > _ABANDONED_SECONDS:
+            path.unlink()
+    except FileNotFoundError:
+        return  # its writer was done, or another one removed it
 
 
 def load_checkpoint(

@@ -13,6 +13,7 @@ from datasets import Dataset
 from llmsynth.codec.row_tokens import CellTokens
 from llmsynth.errors import TrainingError
 from llmsynth.schema.table_schema import TableSchema
+from llmsynth.training.checkpoint import put_file
 from llmsynth.training.row_orders import RowOrders
 from llmsynth.training.tuning_settings import TuningSettings
 
@@ -69,12 +70,11 @@ def write_run(
         cells: for each column of the schema the tokens of its cells; None where a cell is not to
             be learned.
     """
-    folder.mkdir(parents=True, exist_ok=True)
     columns = {str(i): pa.array(cells[n], pa.list_(pa.int32())) for i, n in enumerate(schema.names)}
     table = pa.table(columns)
-    with pa.ipc.new_stream(str(folder / _EXAMPLES), table.schema) as stream:
-        stream.write_table(table)
-    (folder / _SCHEMA).write_text(schema.to_json(), encoding="utf-8")
+    # Another attempt at the fit may have the file mapped: it is replaced, never written over.
+    put_file(folder / _EXAMPLES, lambda path: _write_table(path, table))
+    put_file(folder / _SCHEMA, lambda path: path.write_text(schema.to_json(), encoding="utf-8"))
     facts = {
         "base": base,
         "name": name,
@@ -82,8 +82,14 @@ def write_run(
         "settings": asdict(settings),
         "fingerprint": fingerprint,
     }
-    (folder / _FACTS).write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
+    told = json.dumps(facts, indent=2) + "\n"
+    put_file(folder / _FACTS, lambda path: path.write_text(told, encoding="utf-8"))
     return read_run(folder)
+
+
+def _write_table(path: Path, table: pa.Table) -> None:
+    with pa.ipc.new_stream(str(path), table.schema) as stream:
+        stream.write_table(table)
 
 
 def read_run(folder: Path) -> TuningRun:
