@@ -41,6 +41,8 @@ PART_ROWS = 16_384
 SETTINGS = {"PART_ROWS": str(PART_ROWS), "SHARD_ROWS": str(2 * PART_ROWS)}
 END_SECONDS = 1_500.0
 UP_SECONDS = 180.0
+TAKE_UP_SECONDS = 60.0
+"""In which a job whose worker died is another's, once there is another that takes jobs."""
 
 
 @dataclass
@@ -265,7 +267,6 @@ def _verdict(course: Course, states: dict[str, JobDocument], seconds: float) -> 
         for name, job in states.items()
         if job.state != "succeeded" and not (name in course.cancelled and job.state == "cancelled")
     ]
-    times = watched.taken_up_seconds
     return {
         "seconds": round(seconds),
         "jobs": len(states),
@@ -277,10 +278,17 @@ def _verdict(course: Course, states: dict[str, JobDocument], seconds: float) -> 
         "cancelled": len(course.cancelled),
         "calls_given_up": course.refused,
         "answers_changed_after_the_end": course.watcher.changed_after_end,
-        "taken_up_median": round(statistics.median(times), 1) if times else None,
-        "taken_up_longest": round(max(times), 1) if times else None,
+        "taken_up_since_kill": _spread(watched.seconds_since_kill),
+        "taken_up_since_live": _spread(watched.seconds_since_live),
         **asdict(watched),
     }
+
+
+def _spread(seconds: list[float]) -> dict[str, float]:
+    if not seconds:
+        return {}
+    late = sum(value > TAKE_UP_SECONDS for value in seconds)
+    return {"median": statistics.median(seconds), "longest": max(seconds), "late": late}
 
 
 def _equal_samples(
@@ -329,7 +337,7 @@ def _holds(found: dict[str, Any]) -> bool:
     )
     return (
         not any(found[name] for name in nothing)
-        and all(seconds <= 60 for seconds in found["taken_up_seconds"])
+        and all(seconds <= TAKE_UP_SECONDS for seconds in found["seconds_since_live"])
         and all(found["samples_equal_undisturbed"].values())
         and all(seconds <= 10 for seconds in found["cancel_seconds"])
     )

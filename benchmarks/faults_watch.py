@@ -10,7 +10,7 @@ from pathlib import Path
 
 from llmsynth_serving.database.records import Job
 from llmsynth_serving.database.sessions import Database
-from llmsynth_serving.queue.leases import LEASES
+from llmsynth_serving.queue.leases import LEASES, STARTING
 from llmsynth_serving.settings import ServiceSettings
 from sqlalchemy import select
 from sqlalchemy.exc import DBAPIError
@@ -43,9 +43,17 @@ class Interruption:
     worker: str
     moment: float
     checkpoint: float
-    seconds: float | None = None
-    """Until another worker began to work on it; None where it had ended before it was noticed."""
+    live_at: float | None = None
+    """When another worker that takes jobs was first seen: at once, unless all were gone."""
+    taken_up_at: float | None = None
+    """When another worker began to work on it; None where it had ended before it was noticed."""
     resumed_at: float | None = None
+
+    def seconds(self, since: float | None) -> float | None:
+        """From the kill, or a later moment, until it was taken up."""
+        if self.taken_up_at is None:
+            return None
+        return round(self.taken_up_at - max(self.moment, since or self.moment), 2)
 
 
 class Watcher(threading.Thread):
@@ -57,7 +65,8 @@ class Watcher(threading.Thread):
         self._work = settings.work_folder
         self._parts = settings.home / "files" / "parts"
         self.workers = ""
-        """Names of those that hold a lease."""
+        """Names of those that hold a lease and take jobs."""
+        self._dead: set[int] = set()
         self._ending = threading.Event()
         self._stamps: dict[str, int] = {}
         self.attempts: dict[tuple[str, int], Attempt] = {}
@@ -76,11 +85,13 @@ class Watcher(threading.Thread):
                 with self._database.reading() as session:
                     jobs = session.scalars(select(Job)).all()
                 with self._leases.reading() as session:
-                    self.workers = " ".join(session.scalars(select(LEASES.c.worker)))
+                    ready = select(LEASES.c.worker).where(LEASES.c.queues != STARTING)
+                    self.workers = " ".join(session.scalars(ready))
             except DBAPIError:
                 continue
             with self._lock:
                 self._take(jobs)
+                self._note_live()
 
     def close(self) -> None:
         """Stop looking."""
@@ -92,14 +103,14 @@ class Watcher(threading.Thread):
     def killed(self, pid: int) -> None:
         """Note that a worker is dead by now, and with it the attempts it was at."""
         with self._lock:
+            self._dead.add(pid)
             latest: dict[str, Attempt] = {}
             for attempt in self.attempts.values():
                 known = latest.get(attempt.job_id)
                 if known is None or known.number < attempt.number:
                     latest[attempt.job_id] = attempt
             for attempt in latest.values():
-                # The middle of a worker's name is its process.
-                if f"-{pid}-" in attempt.worker and attempt.job_id not in self.ended:
+                if _process(attempt.worker) == pid and attempt.job_id not in self.ended:
                     self.interruptions.append(
                         Interruption(
                             job_id=attempt.job_id,
@@ -109,6 +120,15 @@ class Watcher(threading.Thread):
                             checkpoint=attempt.checkpoint,
                         )
                     )
+            self._note_live()
+
+    def _note_live(self) -> None:
+        # Leases of the dead stay until another worker has noticed; numbers may come again.
+        if all(_process(name) in self._dead for name in self.workers.split()):
+            return
+        for interruption in self.interruptions:
+            if interruption.live_at is None:
+                interruption.live_at = time.monotonic()
 
     def _take(self, jobs: Iterable[Job]) -> None:
         for job in jobs:
@@ -163,9 +183,9 @@ class Watcher(threading.Thread):
 
     def _taken_up(self, job: Job) -> None:
         for interruption in self.interruptions:
-            is_it = interruption.job_id == job.id and interruption.seconds is None
+            is_it = interruption.job_id == job.id and interruption.taken_up_at is None
             if is_it and interruption.worker != job.worker:
-                interruption.seconds = time.monotonic() - interruption.moment
+                interruption.taken_up_at = time.monotonic()
 
     def _resumed(self, job: Job, done: float) -> None:
         for interruption in self.interruptions:
@@ -178,7 +198,10 @@ class Account:
     """What the interruptions came to."""
 
     interrupted: int
-    taken_up_seconds: list[float]
+    seconds_since_kill: list[float]
+    """Until another worker was at it."""
+    seconds_since_live: list[float]
+    """The same, but counted from the first moment at which another worker was there to take it."""
     never_taken_up: list[str]
     with_checkpoint: int
     from_zero: list[str]
@@ -191,17 +214,22 @@ def account(watcher: Watcher) -> Account:
     A fit counts as resumed where it began near its checkpoint, a sample where no part that was
     there was drawn again.
     """
-    fits = [i for i in watcher.interruptions if i.kind == "fit" and i.checkpoint > 0]
+    seen = watcher.interruptions
+    fits = [i for i in seen if i.kind == "fit" and i.checkpoint > 0]
     resumed = [i for i in fits if i.resumed_at is not None]
     return Account(
-        interrupted=len(watcher.interruptions),
-        taken_up_seconds=[i.seconds for i in watcher.interruptions if i.seconds is not None],
+        interrupted=len(seen),
+        seconds_since_kill=[s for i in seen if (s := i.seconds(i.moment)) is not None],
+        seconds_since_live=[s for i in seen if (s := i.seconds(i.live_at)) is not None],
         never_taken_up=[
-            i.job_id
-            for i in watcher.interruptions
-            if i.seconds is None and i.job_id not in watcher.ended
+            i.job_id for i in seen if i.taken_up_at is None and i.job_id not in watcher.ended
         ],
         with_checkpoint=len(resumed),
         from_zero=[i.job_id for i in resumed if (i.resumed_at or 0) < NEARLY * i.checkpoint],
         drawn_twice=watcher.drawn_twice,
     )
+
+
+def _process(worker: str) -> int:
+    """The middle of a worker's name is its process."""
+    return int(worker.split("-")[-2])

@@ -27,11 +27,13 @@ class Processes:
         home: the service's folder, and the logs.
         database_url: empty for the embedded default.
         more: further settings, by their environment variables less the prefix.
+        api_processes: how many answer on the one port.
     """
 
     home: Path
     database_url: str = ""
     more: Mapping[str, str] = field(default_factory=dict)
+    api_processes: int = 1
     port: int = 0
     key: str = ""
     api: subprocess.Popen[bytes] | None = None
@@ -66,7 +68,7 @@ class Processes:
 
     def start_api(self, *, wait: bool = True) -> subprocess.Popen[bytes]:
         """Start the API, and wait until it answers."""
-        self.api = self._start("api")
+        self.api = self._start("api", "--processes", str(self.api_processes))
         if wait:
             self.wait_until_ready()
         return self.api
@@ -110,10 +112,10 @@ class Processes:
             except subprocess.TimeoutExpired:
                 process.kill()
 
-    def _start(self, part: str) -> subprocess.Popen[bytes]:
+    def _start(self, *part: str) -> subprocess.Popen[bytes]:
         with (self.home / "log").open("ab") as log:
             return subprocess.Popen(
-                [*SERVE, part, "--with-parent"],
+                [*SERVE, *part, "--with-parent"],
                 env=self.environment,
                 stdout=log,
                 stderr=log,

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
+import signal
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
@@ -26,15 +28,26 @@ from llmsynth_serving.api.request_record import RequestIds, finish
 from llmsynth_serving.api.rows import RowController
 from llmsynth_serving.api.synthesizers import SynthesizerController
 from llmsynth_serving.api.tables import TableController
+from llmsynth_serving.logs import set_up_logs
 from llmsynth_serving.pages.failures import nothing_there
 from llmsynth_serving.pages.rendering import templates
 from llmsynth_serving.pages.site import pages
+from llmsynth_serving.processes.parent import die_with_parent
 from llmsynth_serving.queue.durable import prepare_queue
 from llmsynth_serving.service import Service
 from llmsynth_serving.settings import ServiceSettings
 
 LARGEST_DOCUMENT_BYTES = 16 << 20
 """Of a request with a document; a table that is uploaded is streamed and has a limit of its own."""
+
+
+def from_environment() -> Litestar:
+    """The application of one API process, which reads its settings itself."""
+    if multiprocessing.parent_process() is not None:
+        # One of several: killed, the process that starts them must not leave them behind.
+        die_with_parent(signal.SIGTERM)
+        set_up_logs()
+    return create_app(ServiceSettings.from_environment())
 
 
 def create_app(settings: ServiceSettings) -> Litestar:

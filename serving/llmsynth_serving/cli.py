@@ -11,7 +11,6 @@ import uvicorn
 
 import llmsynth
 from llmsynth.cli.failures import reported
-from llmsynth_serving.app import create_app
 from llmsynth_serving.backup import back_up
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.database.upgrade import check, revision
@@ -20,12 +19,15 @@ from llmsynth_serving.installation import first_key, migrate
 from llmsynth_serving.key_commands import keys_app
 from llmsynth_serving.logs import set_up_logs
 from llmsynth_serving.processes.parent import die_with_parent
-from llmsynth_serving.queue.durable import QUEUES, Queue
+from llmsynth_serving.queue.durable import QUEUES, Queue, prepare_queue
 from llmsynth_serving.queue.worker import run_worker
 from llmsynth_serving.settings import ServiceSettings
 
 DRAIN_SECONDS = 10
 """How long requests under way may take to end after SIGTERM."""
+
+STILL_SECONDS = 60
+"""An API process that gives no sign of life for so long is replaced, where there are several."""
 
 app = typer.Typer(
     name="llmsynth-serve",
@@ -66,15 +68,25 @@ def backup_command(
 
 
 @reported
-def api_command(with_parent: WithParent = False) -> None:
+def api_command(
+    processes: Annotated[
+        int, typer.Option(min=1, help="How many answer; one process uses one core.")
+    ] = 1,
+    with_parent: WithParent = False,
+) -> None:
     """Answer requests."""
     if with_parent:
         die_with_parent(signal.SIGTERM)
     settings = ServiceSettings.from_environment()
     set_up_logs()
     _check(settings)
+    prepare_queue(settings.queue)  # once, not by all processes at once
     uvicorn.run(
-        create_app(settings),
+        # By name: a worker, which these commands start as well, then need not load it.
+        "llmsynth_serving.app:from_environment",
+        factory=True,
+        workers=processes,
+        timeout_worker_healthcheck=STILL_SECONDS,
         host=settings.host,
         port=settings.port,
         log_config=None,

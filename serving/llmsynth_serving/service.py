@@ -10,6 +10,7 @@ from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.processes.forks import Forks
 from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.leases import Presence, present
+from llmsynth_serving.queue.places import able
 from llmsynth_serving.rows.desk import RowDesk
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
@@ -52,6 +53,11 @@ class Service:
     def workers(self) -> int:
         """How many they are."""
         return len(self.present())
+
+    def workers_for(self, asked_gb: float | None) -> int:
+        """How many could do a job that asks for so much GPU memory, or for none."""
+        there = self.present()
+        return len(there) if asked_gb is None else able(there, asked_gb).total()
 
     def close(self) -> None:
         """Give back all connections."""

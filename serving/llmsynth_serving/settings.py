@@ -44,7 +44,8 @@ class ServiceSettings:
     small_rows_seconds: float = 0.9
     """How long it waits for them before it makes a job of the request."""
     requests_per_minute: int = 1_200
-    """Rate limit of one key."""
+    """Rate limit of one key at one API process: where N answer, a key may make up to N times as
+    many, if its connections come to all of them."""
     secure_cookies: bool = False
     """Send session cookies over HTTPS only; set it wherever TLS ends before the service."""
     session_hours: float = 12.0
@@ -57,12 +58,21 @@ class ServiceSettings:
     """How often a worker looks for jobs."""
     cpu_jobs: int = 1
     """Jobs of the `cpu` queue that one worker runs at once."""
+    gpu_memory_gb: float = 0.0
+    """GPU memory that a worker of the `gpu` queue declares; jobs that ask for more wait for another
+    worker. 0 declares nothing, which is enough only for jobs that ask for nothing."""
     drain_seconds: float = 10.0
     """How long a worker that is told to end lets its jobs go on; what is left goes to others."""
     part_rows: int = 65_536
     """A sample is drawn in parts of so many rows; those of a lost worker are not drawn again."""
     shard_rows: int = 524_288
     """A sample of more rows is divided into shards, which several workers draw at once."""
+    ray_address: str = ""
+    """Ray cluster for jobs too large for one worker, as `host:6379`; empty: none."""
+    ray_rows: int = 10_000_000
+    """A sample of more rows is drawn there, and a fit on more is trained there."""
+    ray_workers: int = 0
+    """Its processes for one job; 0: a sample takes what room there is, and fits stay here."""
     job_retention_days: float = 30.0
     """Jobs that ended so long ago are removed, with what is left of them in the queue."""
     table_retention_days: float = 0.0
@@ -80,9 +90,12 @@ class ServiceSettings:
             "small_rows_seconds": self.small_rows_seconds > 0,
             "poll_seconds": self.poll_seconds > 0,
             "cpu_jobs": self.cpu_jobs >= 1,
+            "gpu_memory_gb": 0 <= self.gpu_memory_gb < float("inf"),
             "drain_seconds": self.drain_seconds >= 0,
             "part_rows": self.part_rows > 0 and self.part_rows % BLOCK_ROWS == 0,
             "shard_rows": self.shard_rows > 0 and self.shard_rows % max(self.part_rows, 1) == 0,
+            "ray_rows": self.ray_rows > 0,
+            "ray_workers": self.ray_workers >= 0,
             "job_retention_days": self.job_retention_days > 0,
             "table_retention_days": self.table_retention_days >= 0,
         }

@@ -27,7 +27,7 @@ from llmsynth_serving.objects.shards import divide
 from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.durable import prepare_queue
 from llmsynth_serving.service import Service
-from llmsynth_serving.settings import ServiceSettings
+from llmsynth_serving.settings import PREFIX, ServiceSettings
 from llmsynth_serving.storage import Storage
 
 from llmsynth.schema.inference import infer_schema
@@ -36,7 +36,7 @@ BENCHMARKS = Path(__file__).parents[2] / "benchmarks"
 WORKER = (
     "from llmsynth_serving.queue.worker import run_worker; "
     "from llmsynth_serving.settings import ServiceSettings; "
-    "run_worker(ServiceSettings.from_environment(), ['cpu'])"
+    "import sys; run_worker(ServiceSettings.from_environment(), sys.argv[1:])"
 )
 
 
@@ -50,9 +50,10 @@ class Workplace:
     backlog: Backlog
     workers: list[subprocess.Popen[bytes]] = field(default_factory=list)
 
-    def start_worker(self) -> subprocess.Popen[bytes]:
+    def start_worker(self, queue: str = "cpu", **settings: str) -> subprocess.Popen[bytes]:
         environment = {**os.environ, **self.settings.to_environment(), "OMP_NUM_THREADS": "1"}
-        worker = subprocess.Popen([sys.executable, "-c", WORKER], env=environment)
+        environment |= {PREFIX + name: value for name, value in settings.items()}
+        worker = subprocess.Popen([sys.executable, "-c", WORKER, queue], env=environment)
         self.workers.append(worker)
         return worker
 

@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
-from llmsynth_serving.queue.leases import Watch
+import time
+from pathlib import Path
+
+from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.queue.leases import Reaper, Watch, present
 
 
 def test_a_worker_is_silent_when_its_beat_stands_still_for_longer_than_allowed() -> None:
@@ -30,3 +34,56 @@ def test_a_worker_that_died_in_an_outage_is_found_soon_after_it() -> None:
     watch.silent({"a": 1}, 0)
     found = [watch.silent({"a": 1}, 3_600 + second) for second in (0, 2, 4, 6)]
     assert found[-1] == ["a"]
+
+
+def test_who_looks_for_the_first_time_believes_the_databases_clock_sooner() -> None:
+    watch = Watch(8)
+    ages = {"long gone": 60.0, "lately": 3.0}
+    beats = {"long gone": 1, "lately": 1}
+    assert watch.silent(beats, 0, ages) == []
+    assert watch.silent(beats, 4, ages) == []
+    assert watch.silent(beats, 5, ages) == ["long gone"]
+
+
+def test_old_beats_prove_nothing_just_after_an_outage() -> None:
+    watch = Watch(8)
+    for second in (0, 2):
+        watch.silent({"a": 1}, second, {"a": second + 1.0})
+    assert watch.silent({"a": 1}, 600, {"a": 601.0}) == []
+    assert watch.silent({"a": 1}, 602, {"a": 603.0}) == []
+    assert watch.silent({"a": 2}, 604, {"a": 0.0}) == []
+
+
+def reaper(name: str, database: Database, recovered: list[str]) -> Reaper:
+    times = {"beat_seconds": 0.05, "lease_seconds": 0.4}
+    return Reaper(name, database, queues=["cpu"], running=set, recover=recovered.extend, **times)
+
+
+def wait_until(holds) -> None:
+    deadline = time.monotonic() + 20
+    while not holds():
+        assert time.monotonic() < deadline
+        time.sleep(0.02)
+
+
+def test_a_worker_that_is_starting_watches_others_but_takes_nothing_yet(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'queue.db'}")
+    recovered: list[str] = []
+    dead = reaper("dead", database, [])
+    dead.start()
+    dead.open()
+    wait_until(lambda: [worker.worker for worker in present(database)] == ["dead"])
+    dead._ending.set()
+    dead.join()
+    late = reaper("late", database, recovered)
+    late.start()
+    time.sleep(0.8)
+    assert recovered == []
+    assert [worker.worker for worker in present(database)] == ["dead"]
+    opened = time.monotonic()
+    late.open()
+    wait_until(lambda: recovered == ["dead"])
+    assert time.monotonic() - opened < 0.4, "it had seen long before that the other was silent"
+    wait_until(lambda: [worker.worker for worker in present(database)] == ["late"])
+    late.close()
+    database.close()

@@ -7,6 +7,7 @@ from sqlalchemy import func, select
 
 from llmsynth_serving.database.records import Job, now
 from llmsynth_serving.queue.durable import QUEUES
+from llmsynth_serving.queue.places import memory_of
 from llmsynth_serving.service import Service
 
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "dead")
@@ -73,7 +74,14 @@ def _count_workers(service: Service, registry: CollectorRegistry) -> None:
         "Since the last beat of the worker that has been silent longest.",
         registry=registry,
     )
+    memory = Gauge(
+        "llmsynth_gpu_memory_gigabytes",
+        "GPU memory that workers declare, together.",
+        registry=registry,
+    )
     there = service.present()
     for queue in QUEUES:
-        workers.labels(queue).set(sum(queue in worker.queues for worker in there))
+        taking = [w for w in there if any(name.partition("-")[0] == queue for name in w.queues)]
+        workers.labels(queue).set(len(taking))
+    memory.set(sum(memory_of(queue) or 0 for worker in there for queue in worker.queues))
     beat.set(max((worker.seconds for worker in there), default=0.0))

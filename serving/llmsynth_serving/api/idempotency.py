@@ -12,7 +12,7 @@ from typing import cast
 from litestar.middleware import ASGIMiddleware
 from litestar.serialization import encode_json
 from litestar.types import ASGIApp, HTTPReceiveMessage, Message, Receive, Scope, Send
-from sqlalchemy import delete, select
+from sqlalchemy import Delete, Update, delete, insert, select, update
 from sqlalchemy.exc import IntegrityError
 
 from llmsynth_serving.accounts.keys import Caller
@@ -101,39 +101,38 @@ def _begun(scope: Scope) -> hashlib._Hash:
 
 def _reserved(service: Service, project_id: str, key: str) -> str | IdempotentAnswer:
     """The id of a place for the answer, or the answer that there is."""
-    stale = now() - timedelta(seconds=LONGEST_ANSWER_SECONDS)
+    if place := _new_place(service, project_id, key):
+        return place
     mine = IdempotentAnswer.project_id == project_id, IdempotentAnswer.key == key
-    with service.database.session() as session:
-        unanswered = IdempotentAnswer.status == 0, IdempotentAnswer.created_at < stale
-        session.execute(delete(IdempotentAnswer).where(*mine, *unanswered))
+    with service.database.reading() as session:
+        found = session.scalar(select(IdempotentAnswer).where(*mine))
+        job = session.get(Job, found.id) if found is not None else None
+    if found is not None and not found.status and job is not None:
+        # The answer was never kept: its process died. The job is there all the same.
+        found.status, found.headers = 202, {"content-type": "application/json"}
+        found.body = encode_json(JobDocument.of(job)).decode()
+    if found is not None and found.status:
+        return found
+    if found is not None and found.created_at < now() - timedelta(seconds=LONGEST_ANSWER_SECONDS):
+        with service.database.session() as session:
+            unanswered = IdempotentAnswer.id == found.id, IdempotentAnswer.status == 0
+            session.execute(delete(IdempotentAnswer).where(*unanswered))
+        if place := _new_place(service, project_id, key):
+            return place
+    raise StillAnsweringError("The first request with this key is being answered.")
+
+
+def _new_place(service: Service, project_id: str, key: str) -> str | None:
+    """The id of a new place for the key's answer; None where it has one."""
     place = new_id()
+    values = {"id": place, "project_id": project_id, "key": key, "created_at": now()}
+    empty = {"request_hash": "", "status": 0, "headers": {}, "body": ""}
     try:
         with service.database.session() as session:
-            session.add(
-                IdempotentAnswer(
-                    id=place,
-                    project_id=project_id,
-                    key=key,
-                    request_hash="",
-                    status=0,
-                    headers={},
-                    body="",
-                )
-            )
-        return place
+            session.execute(insert(IdempotentAnswer).values(**values, **empty))
     except IntegrityError:
-        with service.database.reading() as session:
-            found = session.scalar(select(IdempotentAnswer).where(*mine))
-            job = session.get(Job, found.id) if found is not None else None
-        if found is not None and not found.status and job is not None:
-            # The answer was never kept: its process died. The job is there all the same.
-            found.status, found.headers = 202, {"content-type": "application/json"}
-            found.body = encode_json(JobDocument.of(job)).decode()
-        if found is None or not found.status:
-            raise StillAnsweringError(
-                "The first request with this key is being answered."
-            ) from None
-        return found
+        return None
+    return place
 
 
 async def _first(
@@ -167,17 +166,19 @@ async def _first(
 
 
 def _keep(service: Service, place: str, exchange: _Exchange) -> None:
+    this = IdempotentAnswer.id == place
+    if 200 <= exchange.status < 300:
+        body = "" if _is_secret(exchange.scope) else bytes(exchange.body).decode()
+        change: Update | Delete = update(IdempotentAnswer).values(
+            request_hash=exchange.digest.hexdigest(),
+            status=exchange.status,
+            headers=exchange.headers,
+            body=body,
+        )
+    else:
+        change = delete(IdempotentAnswer)
     with service.database.session() as session:
-        answer = session.get(IdempotentAnswer, place)
-        if answer is None:
-            return
-        if not 200 <= exchange.status < 300:
-            session.delete(answer)
-            return
-        answer.request_hash = exchange.digest.hexdigest()
-        answer.status, answer.headers = exchange.status, exchange.headers
-        if not _is_secret(exchange.scope):
-            answer.body = bytes(exchange.body).decode()
+        session.execute(change.where(this))
 
 
 async def _again(

@@ -43,7 +43,8 @@ class JobController(Controller):
     def fit(self, request: Asked, data: JSONBody[FitOrder]) -> JobDocument:
         """Fit a synthesizer to a table."""
         service, caller = request.app.state.service, request.user
-        order = {name: getattr(data, name) for name in ("table_id", "name", "priority")}
+        names = ("table_id", "name", "priority", "gpu_memory_gb")
+        order = {name: getattr(data, name) for name in names}
         job = jobs.order_fit(service, caller, settings=data.settings(), **order)
         return JobDocument.of(job)
 
@@ -62,8 +63,8 @@ class JobController(Controller):
     @post("/rebalance", guards=[requires("write")], status_code=202, sync_to_thread=True)
     def rebalance(self, request: Asked, data: JSONBody[RebalanceOrder]) -> JobDocument:
         """Add rows of rare groups to a table, and judge whether they help."""
-        names = ("table_id", "test_id", "name", "test_share", "relabel", "origin", "num_seeds")
-        order = {name: getattr(data, name) for name in names}
+        names = ("table_id", "test_id", "name", "priority", "test_share", "relabel", "origin")
+        order = {name: getattr(data, name) for name in (*names, "num_seeds")}
         order["groups"] = [asdict(group) for group in data.groups]
         service, caller = request.app.state.service, request.user
         job = use_orders.order_rebalancing(service, caller, settings=data.settings(), **order)
@@ -72,7 +73,8 @@ class JobController(Controller):
     @post("/impute", guards=[requires("write")], status_code=202, sync_to_thread=True)
     def impute(self, request: Asked, data: JSONBody[ImputeOrder]) -> JobDocument:
         """Fill in a table's missing cells."""
-        order = {name: getattr(data, name) for name in ("table_id", "name", "columns", "draws")}
+        names = ("table_id", "name", "priority", "columns", "draws")
+        order = {name: getattr(data, name) for name in names}
         service, caller = request.app.state.service, request.user
         job = use_orders.order_imputation(service, caller, settings=data.settings(), **order)
         return JobDocument.of(job)

@@ -17,6 +17,7 @@ Temperature = Annotated[float, Meta(gt=0, le=10)]
 Share = Annotated[float, Meta(gt=0, le=1)]
 Limit = Annotated[int, Meta(ge=0, lt=1 << 62)]
 Priority = Annotated[int, Meta(ge=1, le=1_000)]
+Memory = Annotated[float, Meta(gt=0, le=100_000)] | None
 Where = dict[str, Any]
 Quotas = Annotated[
     dict[Column, Annotated[dict[Column, Share], Meta(min_length=1, max_length=1_000)]],
@@ -38,6 +39,8 @@ class FitOrder:
     name: Name = "synthesizer"
     priority: Priority = 100
     """Lower comes first."""
+    gpu_memory_gb: Memory = None
+    """Only a worker that declares so much GPU memory takes the job, which waits for one."""
     model: ModelName = "compact"
     target: Column | None = None
     max_minutes: Annotated[float, Meta(gt=0, le=10_080)] | None = None
@@ -63,7 +66,7 @@ class FitOrder:
         return {
             name: getattr(self, name)
             for name in names
-            if name not in ("table_id", "name", "priority")
+            if name not in ("table_id", "name", "priority", "gpu_memory_gb")
         }
 
 
@@ -85,6 +88,8 @@ class SampleOrder:
     name: Name = "sample"
     priority: Priority = 100
     """Lower comes first."""
+    gpu_memory_gb: Memory = None
+    """Only a worker that declares so much GPU memory takes the job, which waits for one."""
     where: Where = field(default_factory=dict)
     """Column to value, the same for all rows."""
     quotas: Quotas = field(default_factory=dict)
@@ -126,6 +131,8 @@ class RebalanceOrder:
     """Real rows."""
     groups: Annotated[list[GroupOrder], Meta(min_length=1, max_length=20)]
     name: Name = "rebalanced"
+    priority: Priority = 100
+    """Lower comes first."""
     test_id: Id | None = None
     """Real rows for the verdict; without it a share of the table is held out."""
     test_share: Annotated[float, Meta(ge=0, lt=1)] = 0.25
@@ -153,6 +160,8 @@ class ImputeOrder:
 
     table_id: Id
     name: Name = "filled"
+    priority: Priority = 100
+    """Lower comes first."""
     columns: Annotated[list[Column], Meta(max_length=10_000)] = field(default_factory=list)
     """Fill these alone; every column when empty."""
     draws: Annotated[int, Meta(ge=1, le=20)] = 1
@@ -173,6 +182,10 @@ class FewShotOrder:
 
     rows: Annotated[int, Meta(ge=1, le=10_000)]
     name: Name = "few-shot"
+    priority: Priority = 100
+    """Lower comes first."""
+    gpu_memory_gb: Memory = None
+    """Only a worker that declares so much GPU memory takes the job, which waits for one."""
     schema: dict[str, Any] | None = None
     """`TableSchema` as JSON; or `schema_table_id`, a table that has the schema. With neither, the
     schema is that of the examples, and only as wide as they are."""

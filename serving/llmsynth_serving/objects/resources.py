@@ -9,6 +9,7 @@ from sqlalchemy.orm import Session
 
 from llmsynth_serving.database.records import Synthesizer
 from llmsynth_serving.queue.durable import Queue
+from llmsynth_serving.queue.places import ASKED
 
 OWN_MODEL = "compact"
 """Small enough for any processor; all others are language models."""
@@ -16,8 +17,12 @@ PROMPTING = ("few-shot",)
 
 
 def resources(session: Session, kind: str, spec: Mapping[str, Any]) -> Queue:
-    """The queue that a job belongs in; without a worker for it, it goes into the other."""
-    if kind in PROMPTING or _model(spec.get("settings")) != OWN_MODEL:
+    """The queue that a job belongs in; without a worker for it, it may go into the other."""
+    if (
+        spec.get(ASKED) is not None
+        or kind in PROMPTING
+        or _model(spec.get("settings")) != OWN_MODEL
+    ):
         return "gpu"
     if kind == "sample":
         synthesizer = session.get(Synthesizer, spec.get("synthesizer_id", ""))

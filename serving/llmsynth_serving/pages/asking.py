@@ -9,6 +9,7 @@ from litestar.params import Body
 from litestar.plugins.htmx import HTMXRequest
 from sqlalchemy import select
 
+from llmsynth_serving.accounts import web_sessions
 from llmsynth_serving.accounts.keys import Caller
 from llmsynth_serving.database.records import AuditEntry, Owned
 from llmsynth_serving.objects.ownership import MOST_AT_ONCE, Page, find, list_page
@@ -31,6 +32,12 @@ def caller_of(request: Asked) -> Caller:
     """Who asks; only behind a guard."""
     caller: Caller = request.user
     return caller
+
+
+def is_signed_in(request: Asked) -> bool:
+    """Whether the session that the request came with is still one."""
+    with service_of(request).database.reading() as session:
+        return web_sessions.find(session, request.auth) is not None
 
 
 def found(request: Asked, kind: type[T], object_id: str) -> T:

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+from collections.abc import AsyncIterator
 from typing import Any
 
 from litestar import Controller, Response, get, post
 from litestar.params import FromPath, FromQuery
+from litestar.response import ServerSentEvent, ServerSentEventMessage
 
 from llmsynth_serving.accounts.authentication import requires
+from llmsynth_serving.api.job_feed import JobFeed
 from llmsynth_serving.database.records import Job, Owned, Report, Synthesizer, Table
 from llmsynth_serving.objects import jobs, tables
 from llmsynth_serving.objects.plain_cells import plain_rows
@@ -17,11 +21,13 @@ from llmsynth_serving.pages.asking import (
     caller_of,
     found,
     found_or_none,
+    is_signed_in,
     listed,
     service_of,
 )
 from llmsynth_serving.pages.forms import go, one_of
-from llmsynth_serving.pages.rendering import page
+from llmsynth_serving.pages.rendering import page, part
+from llmsynth_serving.queue.places import ASKED
 
 STATES = ("queued", "running", "succeeded", "failed", "cancelled", "dead")
 OPEN = ("queued", "running")
@@ -76,6 +82,12 @@ class JobPages(Controller):
         job = found(request, Job, job_id)
         return page(request, "job_progress.html", **_shown(request, job))
 
+    @get("/{job_id:str}/events")
+    async def events(self, request: Asked, job_id: FromPath[str]) -> ServerSentEvent:
+        """That part as a server-sent event whenever it changes, until the job ends."""
+        await asyncio.to_thread(found, request, Job, job_id)
+        return ServerSentEvent(_parts(request, job_id))
+
     @post("/{job_id:str}/cancel", guards=[requires("write")], status_code=200, sync_to_thread=True)
     def cancel(self, request: Asked, job_id: FromPath[str]) -> Response[Any]:
         """End a job, waiting or running."""
@@ -87,6 +99,26 @@ class JobPages(Controller):
         """Order the work of a failed job again."""
         again = jobs.retry(service_of(request), caller_of(request), job_id)
         return go(request, f"/jobs/{again.id}?done=retry")
+
+
+async def _parts(request: Asked, job_id: str) -> AsyncIterator[ServerSentEventMessage]:
+    feed: JobFeed = request.app.state.feed
+    async for news in feed.changes(job_id):
+        text = await asyncio.to_thread(_part, request, job_id) if news is not None else ""
+        if text is None:
+            return
+        if news is None:
+            yield ServerSentEventMessage(data=None, comment="nothing new")
+        else:
+            yield ServerSentEventMessage(data=text, event="part")
+
+
+def _part(request: Asked, job_id: str) -> str | None:
+    """What changes of a job's page; None for who has signed out, or where the job is gone."""
+    job = found_or_none(request, Job, job_id)
+    if job is None or not is_signed_in(request):
+        return None
+    return part(request, "job_progress.html", **_shown(request, job))
 
 
 def _shown(request: Asked, job: Job) -> dict[str, Any]:
@@ -107,8 +139,14 @@ def _shown(request: Asked, job: Job) -> dict[str, Any]:
         "made": made,
         "is_open": job.state in OPEN,
         "may_retry": job.state in AGAIN,
-        "workers": service_of(request).workers() if job.state == "queued" else 1,
+        "asked_gb": job.spec.get(ASKED),
+        "workers": _workers(request, job) if job.state == "queued" else 1,
     }
+
+
+def _workers(request: Asked, job: Job) -> int:
+    """How many there are that could take the job."""
+    return service_of(request).workers_for(job.spec.get(ASKED))
 
 
 def _is_made(job_kind: str, kind: type[Owned]) -> bool:

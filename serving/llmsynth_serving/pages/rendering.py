@@ -39,20 +39,21 @@ def page(
     **shown: Any,
 ) -> HTMXTemplate:
     """The template `name`, which may be a whole page or the part that a script asked for."""
-    caller = request.user if isinstance(request.user, Caller) else None
-    about: dict[str, Any] = {
-        "who": caller,
-        "project": _project(request, caller) if caller else None,
-        "form_token": form_token(request.auth) if request.auth else "",
-        "path": request.url.path,
-    }
     return HTMXTemplate(
         template_name=name,
-        context={**about, **shown},
+        context={**_about(request), **shown},
         media_type="text/html; charset=utf-8",
         status_code=status,
         headers={"Content-Security-Policy": POLICY, "Vary": "HX-Request", **(headers or {})},
     )
+
+
+def part(request: Asked, name: str, **shown: Any) -> str:
+    """The template `name` as text, for a page that is open already."""
+    engine = request.app.template_engine
+    assert engine is not None
+    template = engine.get_template(name)
+    return str(template.render(request=request, **_about(request), **shown))
 
 
 def templates() -> TemplateConfig[JinjaTemplateEngine]:
@@ -133,6 +134,17 @@ def in_number(number: float | None) -> str:
     if number is None or not math.isfinite(number):
         return "\u2013"
     return f"{number:,.0f}" if abs(number) >= 10_000 else f"{number:.4g}"
+
+
+def _about(request: Asked) -> dict[str, Any]:
+    """What every template knows: who looks at it, and from where."""
+    caller = request.user if isinstance(request.user, Caller) else None
+    return {
+        "who": caller,
+        "project": _project(request, caller) if caller else None,
+        "form_token": form_token(request.auth) if request.auth else "",
+        "path": request.url.path,
+    }
 
 
 def _project(request: Asked, caller: Caller) -> str:

@@ -2,28 +2,43 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from collections import Counter
+from collections.abc import Iterable
+from datetime import datetime, timedelta
 
 import structlog
 from dbos import DBOSClient
-from sqlalchemy import exists, select
+from sqlalchemy import and_, exists, or_, select
 from sqlalchemy.exc import OperationalError
 from sqlalchemy.orm import aliased
 
 from llmsynth_serving.database.records import Job, now
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.queue.accounts import JobAccount
-from llmsynth_serving.queue.durable import JSON_ONLY, USUAL, VERSION, WORKFLOW, queue_client
+from llmsynth_serving.queue.durable import (
+    CRASHES_ALLOWED,
+    JSON_ONLY,
+    USUAL,
+    VERSION,
+    WORKFLOW,
+    queue_client,
+)
 from llmsynth_serving.queue.families import DIVIDED, WAITING, locked, shards_of
 from llmsynth_serving.queue.leases import present
+from llmsynth_serving.queue.places import ASKED, place
 from llmsynth_serving.settings import ServiceSettings
 
 PATIENCE_SECONDS = 5.0
 """A job of the database that has no place in the queue after so long is given one."""
+SETTLED_AT_ONCE = 500
+"""Thousands may wait, and every worker looks every few seconds."""
 _log = structlog.get_logger("llmsynth.backlog")
 MOST_ATTEMPTS = 100
 """Beyond them a job that the queue ended without a word is not begun again."""
 OVER = ("SUCCESS", "ERROR", "CANCELLED")
+OPEN = ("ENQUEUED", "PENDING")
+GPU_SECONDS = 600.0
+"""How long a job waits for a worker with a GPU, where there were some, before any may take it."""
 DEAD = "MAX_RECOVERY_ATTEMPTS_EXCEEDED"
 
 
@@ -36,6 +51,8 @@ class Backlog:
         self._url = settings.queue
         self._leases = Database(settings.leases)
         self._opened: DBOSClient | None = None
+        self._settled: tuple[datetime, str] | None = None
+        """The last job that was looked at, where there are more behind it."""
 
     @property
     def _client(self) -> DBOSClient:
@@ -94,19 +111,26 @@ class Backlog:
         if not waiting:
             return
         known = {
-            status.workflow_id: status.status
+            status.workflow_id: status
             for status in self._client.list_workflows(
                 workflow_ids=[job.id for job in waiting], load_input=False, load_output=False
             )
         }
         for job in waiting:
-            if job.id not in known:
+            found = known.get(job.id)
+            if found is None:
                 self.submit(job)
-            elif known[job.id] == DEAD:
-                detail = "Every worker that took this job died; it is not tried again."
-                self._account.fail(job.id, {"type": "DeadLetter", "detail": detail}, state="dead")
-            elif known[job.id] in OVER:
+            elif found.status == DEAD:
+                self._give_up(job)
+            elif found.status in OVER:
                 self._begin_again(job)
+            elif found.status == "ENQUEUED" and job.resources != USUAL:
+                self._move(job, str(found.queue_name))
+
+    def workers_at_work(self) -> set[str]:
+        """The workers that have a job, by the queue's account."""
+        running = self._client.list_workflows(status="PENDING", load_input=False, load_output=False)
+        return {status.executor_id for status in running if status.executor_id}
 
     def remove(self, job_ids: list[str]) -> int:
         """Remove all that the queue knows of jobs; returns how many it still knows, which is 0."""
@@ -134,20 +158,53 @@ class Backlog:
             return [shard for shard in shards_of(session, job.id) if shard.state != "succeeded"]
 
     def _queue_for(self, job: Job) -> str:
-        # A language model works on any machine, if slowly: better that than to wait for ever.
         if job.resources == USUAL:
             return USUAL
-        taken = {queue for worker in present(self._leases) for queue in worker.queues}
-        return job.resources if job.resources in taken else USUAL
+        return place(job.spec.get(ASKED), present(self._leases), self._under_way)
+
+    def _under_way(self, queues: Iterable[str]) -> Counter[str]:
+        found = self._client.list_workflows(
+            queue_name=list(queues), status=list(OPEN), load_input=False, load_output=False
+        )
+        return Counter(str(status.queue_name) for status in found)
+
+    def _move(self, job: Job, queue: str) -> None:
+        """Put a job that waits where no worker takes any into a queue where one does."""
+        taken = {name for worker in present(self._leases) for name in worker.queues}
+        better = self._queue_for(job)
+        if queue in taken or better not in taken:
+            return
+        if better == USUAL and job.created_at > now() - timedelta(seconds=GPU_SECONDS):
+            return  # its workers may be away for a moment only, e.g. to start as a newer version
+        if job.attempts > CRASHES_ALLOWED:
+            self._give_up(job)  # moving it forgets how many workers died of it
+            return
+        _log.info("job_moved", job=job.id, queue=better)
+        self._client.resume_workflow(job.id, queue_name=better)
+
+    def _give_up(self, job: Job) -> None:
+        detail = "Every worker that took this job died; it is not tried again."
+        self._account.fail(job.id, {"type": "DeadLetter", "detail": detail}, state="dead")
 
     def _waiting(self) -> list[Job]:
-        """Jobs that ought to be in the queue: not those whose shards are still being drawn."""
+        """Jobs that ought to be in the queue: not those whose shards are still being drawn.
+
+        Where there are many, those that come after the ones of the last time.
+        """
         before = now() - timedelta(seconds=PATIENCE_SECONDS)
         shard = aliased(Job)
         missing = exists().where(shard.parent_id == Job.id, shard.state != "succeeded")
+        due = select(Job).where(Job.state.in_(WAITING), Job.created_at < before, ~missing)
+        if self._settled is not None:
+            moment, job_id = self._settled
+            same_moment = and_(Job.created_at == moment, Job.id > job_id)
+            due = due.where(or_(Job.created_at > moment, same_moment))
         with self._database.reading() as session:
-            due = select(Job).where(Job.state.in_(WAITING), Job.created_at < before, ~missing)
-            return list(session.scalars(due))
+            query = due.order_by(Job.created_at, Job.id).limit(SETTLED_AT_ONCE)
+            found = list(session.scalars(query))
+        is_last = len(found) < SETTLED_AT_ONCE
+        self._settled = None if is_last else (found[-1].created_at, found[-1].id)
+        return found
 
     def _begin_again(self, job: Job) -> None:
         # The queue is done with it and the database was never told: an older copy of one of the

@@ -6,9 +6,9 @@ import contextlib
 import os
 import signal
 import sys
-import threading
 import time
 from collections.abc import Sequence
+from threading import Event, Thread
 from typing import NoReturn
 
 import structlog
@@ -18,9 +18,10 @@ from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.queue.accounts import JobAccount
 from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.children import Children
-from llmsynth_serving.queue.durable import APPLICATION, QUEUES, VERSION, Queue, prepare_queue
+from llmsynth_serving.queue.durable import APPLICATION, VERSION, Queue, prepare_queue
 from llmsynth_serving.queue.leases import Reaper
 from llmsynth_serving.queue.leftovers import Leftovers
+from llmsynth_serving.queue.places import GPU, gpu_queue, memory_of
 from llmsynth_serving.queue.retention import SECONDS_BETWEEN, Retention
 from llmsynth_serving.queue.workflows import WorkerState, use, worker_name
 from llmsynth_serving.settings import ServiceSettings
@@ -33,17 +34,24 @@ class Worker:
     """One worker; a process can hold one only, since the queue's library is global to it.
 
     Args:
-        queues: which jobs it takes; a GPU worker takes `gpu`, one at a time.
+        queues: which jobs it takes; a GPU worker takes `gpu`, one at a time, and of those only
+            what its GPU's declared memory suffices for.
     """
 
     def __init__(self, settings: ServiceSettings, queues: Sequence[Queue] = ("cpu",)) -> None:
         self.name = worker_name()
-        self._settings, self._queues = settings, tuple(queues)
-        self._ending = threading.Event()
+        self._settings = settings
+        own_gpu = gpu_queue(settings.gpu_memory_gb)
+        self._queues = tuple(own_gpu if queue == GPU else queue for queue in queues)
+        self._ending = Event()
 
     def run(self) -> int:
         """Work until SIGTERM or Ctrl-C; 1 where the beat stopped, so that a supervisor restarts."""
         settings = self._settings
+        children = Children({**os.environ, **settings.to_environment()})
+        # The longest part of a start; meanwhile everything else gets ready.
+        warming = Thread(target=children.warm_up, name="warming", daemon=True)
+        warming.start()
         prepare_queue(settings.queue)
         database = Database(settings.database)
         storage = Storage(settings.storage)
@@ -52,22 +60,23 @@ class Worker:
             worker=self.name,
             account=JobAccount(database),
             backlog=backlog,
-            children=Children({**os.environ, **settings.to_environment()}),
+            children=children,
             leftovers=Leftovers(database, storage, settings.work_folder),
         )
-        state.children.warm_up()
-        self._launch(state)
-        leases = Database(settings.leases)
         reaper = Reaper(
             self.name,
-            leases,
+            Database(settings.leases),
             queues=self._queues,
             beat_seconds=settings.beat_seconds,
             lease_seconds=settings.lease_seconds,
-            running=_running_workers,
+            running=backlog.workers_at_work,
             recover=_recover,
         )
+        # Before it can take a job: those whose workers are gone are found the sooner.
         reaper.start()
+        children.warm_up()
+        self._launch(state)
+        reaper.open()
         for name in (signal.SIGTERM, signal.SIGINT):
             signal.signal(name, self._end)
         _log.info("worker_started", worker=self.name, queues=self._queues)
@@ -99,10 +108,10 @@ class Worker:
         use(state)
         DBOS.listen_queues(list(self._queues))
         DBOS.launch()
-        for queue in QUEUES:
+        for queue in self._queues:
             DBOS.register_queue(
                 queue,
-                worker_concurrency=1 if queue == "gpu" else settings.cpu_jobs,
+                worker_concurrency=settings.cpu_jobs if memory_of(queue) is None else 1,
                 polling_interval_sec=settings.poll_seconds,
             )
 
@@ -121,11 +130,6 @@ class Worker:
             except Exception as error:  # noqa: BLE001 an outage ends the beat as well, and that is watched
                 _log.warning("backlog_failed", error=repr(error))
         return True
-
-
-def _running_workers() -> set[str]:
-    running = DBOS.list_workflows(status="PENDING", load_input=False, load_output=False)
-    return {status.executor_id for status in running if status.executor_id}
 
 
 def _recover(workers: list[str]) -> None:

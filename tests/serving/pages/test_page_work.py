@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import json
 import re
+from threading import Timer
 from typing import Any
 
 import pytest
-from llmsynth_serving.database.records import Job, Report, Table
+from llmsynth_serving.accounts import web_sessions
+from llmsynth_serving.database.records import Job, Report, Table, now
 
 
 def test_an_upload_is_profiled_column_by_column(browser: Any, table: str) -> None:
@@ -115,6 +117,52 @@ def test_a_job_is_watched_cancelled_and_tried_again(browser: Any, table: str) ->
     assert "<html" not in listed
     assert "every 2s" in listed
     assert "cancelled" in browser.get("/jobs?state=cancelled").text
+
+
+def running_job(browser: Any) -> Job:
+    progress = {"stage": "sample", "done": 50, "total": 200, "seconds_left": 61.0}
+    spec = {"table_id": "t", "synthesizer_id": "s", "settings": {}}
+    return browser.office.add_job(spec=spec, state="running", progress=progress)
+
+
+def test_an_open_page_hears_of_its_job_until_it_ends(browser: Any) -> None:
+    browser.sign_in()
+    job = running_job(browser)
+    assert f'data-events="/jobs/{job.id}/events"' in browser.get(f"/jobs/{job.id}").text
+
+    def end() -> None:
+        with browser.office.service.database.session() as session:
+            ended = session.get(Job, job.id)
+            ended.state, ended.finished_at, ended.version = "failed", now(), ended.version + 1
+            ended.error = {"detail": "It <broke>."}
+
+    Timer(1.0, end).start()
+    answer = browser.get(f"/jobs/{job.id}/events")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    first, last = answer.text.strip().split("\r\n\r\n")
+    for event in (first, last):
+        assert event.startswith('event: part\r\ndata: <div id="progress"')
+    assert "25.0%" in first
+    assert "50 of 200 rows" in first
+    assert "about 61 s left" in first
+    assert "It &lt;broke&gt;." in last
+    assert "data-events" not in last, "the page would open a stream of a job that has ended"
+
+
+def test_whoever_signs_out_hears_no_more(browser: Any) -> None:
+    browser.sign_in()
+    job = running_job(browser)
+    token = browser.client.cookies["llmsynth_session"]
+
+    def sign_out() -> None:
+        with browser.office.service.database.session() as session:
+            web_sessions.end(session, token)
+            session.get(Job, job.id).version += 1
+
+    Timer(1.0, sign_out).start()
+    answer = browser.get(f"/jobs/{job.id}/events")
+    assert answer.text.count("event: part") == 1
+    assert "/sign-in" in str(browser.get(f"/jobs/{job.id}/events").url)
 
 
 def test_a_loss_curve_is_drawn_while_it_grows(browser: Any) -> None:

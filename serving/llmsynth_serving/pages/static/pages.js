@@ -72,6 +72,31 @@ function watchUpload(form) {
   });
 }
 
+// News of a running job come as server-sent events; without them, htmx asks every second. A hidden
+// page gives its stream back: a browser opens only a few connections to one host.
+let stream = null;
+
+function follow() {
+  const part = document.querySelector("[data-events]");
+  if (stream && (!part || document.hidden)) {
+    stream.close();
+    stream = null;
+  }
+  if (!part || document.hidden || stream?.readyState < EventSource.CLOSED) return;
+  stream = new EventSource(part.dataset.events);
+  stream.addEventListener("part", (event) => {
+    const old = document.querySelector("[data-events]");
+    if (!old) return;
+    htmx.swap(old, event.data, { swapStyle: "outerHTML" }, { eventInfo: { target: old.parentElement } });
+  });
+}
+
+document.addEventListener("visibilitychange", follow);
+document.addEventListener("htmx:beforeRequest", (event) => {
+  const isFollowed = stream?.readyState === EventSource.OPEN;
+  if (isFollowed && event.detail.elt.matches("[data-events]")) event.preventDefault();
+});
+
 function ready(root) {
   for (const copy of root.querySelectorAll(".copy")) copy.hidden = false;
   for (const sliders of root.querySelectorAll(".sliders")) tell(sliders);
@@ -79,8 +104,14 @@ function ready(root) {
   if (upload) watchUpload(upload);
 }
 
-document.addEventListener("DOMContentLoaded", () => ready(document));
-document.addEventListener("htmx:afterSwap", (event) => ready(event.detail.target.parentElement ?? document));
+document.addEventListener("DOMContentLoaded", () => {
+  ready(document);
+  follow();
+});
+document.addEventListener("htmx:afterSwap", (event) => {
+  ready(event.detail.target.parentElement ?? document);
+  if (!document.querySelector("[data-events]")) follow();
+});
 
 // A refusal is shown on top, whatever was asked for, until something else is clicked.
 document.addEventListener("htmx:beforeSwap", (event) => {
