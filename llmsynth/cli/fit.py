@@ -89,6 +89,13 @@ def fit_command(
         int, typer.Option(help="Processes that train together, by `accelerate launch` or on Ray.")
     ] = 1,
     on: Annotated[
+    shard_weights: Annotated[
+        bool,
+        typer.Option(
+            "--shard-weights",
+            help="Spread a pretrained model's weights over the processes (FSDP2).",
+        ),
+    ] = False,
         Place, typer.Option(help="Train on this machine, or on a Ray cluster by Ray Train.")
     ] = Place.here,
     cpus_per_worker: Annotated[float, typer.Option(help="Processors of a Ray process.")] = 1.0,
@@ -146,6 +153,8 @@ def fit_command(
 ) -> None:
     """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there."""
     typed = TableSchema.read(schema) if schema is not None else None
+    if shard_weights and (model == "compact" or group_by is not None):
+        raise SettingsError("--shard-weights is for a pretrained --model of single rows.")
     launcher = None
     if on is Place.ray:
         if epsilon is not None:
@@ -186,7 +195,7 @@ def fit_command(
         copy_guard=copy_guard or None,
         processes=processes,
         with_base=with_base,
-        tuning=TuningSettings(rank=rank),
+        tuning=TuningSettings(rank=rank, shard_weights=shard_weights),
     )
     synthesizer = Synthesizer(
         model=model,

@@ -53,6 +53,8 @@ def fit_text(
         TrainingError, OutOfMemoryError: the training failed.
     """
     device = torch.device("cuda" if torch.cuda.is_available() else "cpu")
+    # A model whose weights are spread may be too large for one device.
+    place = "cpu" if settings.tuning.shard_weights else device
     tuning = replace(
         settings.tuning,
         seed=plan.seed,
@@ -60,7 +62,7 @@ def fit_text(
         max_epochs=plan.max_epochs or settings.tuning.max_epochs,
     )
     base = load_pretrained(
-        model, dtype=fastest_dtype(device), device=device, four_bit=tuning.four_bit
+        model, dtype=fastest_dtype(device), device=place, four_bit=tuning.four_bit
     )
     written = written_schema(prepared.language.schema)
     tokens = RowTokens(RowLanguage(written), base.tokenizer)

@@ -37,3 +37,8 @@ class TextSettings:
             raise SettingsError(f"copy_guard must be at least 1 or None, got {self.copy_guard}.")
         if self.processes < 1:
             raise SettingsError(f"processes must be at least 1, got {self.processes}.")
+        if self.tuning.shard_weights and self.processes < 2:
+            raise SettingsError(
+                "shard_weights spreads weights over processes, and there is one.",
+                hint="Set processes to the number of GPUs: --processes 4.",
+            )

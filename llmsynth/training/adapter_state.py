@@ -11,6 +11,7 @@ from torch import Tensor, nn
 
 from llmsynth.errors import BundleError, TrainingError
 from llmsynth.training.checkpoint import Position, load_checkpoint, save_checkpoint
+from llmsynth.training.weight_shares import share_of, whole
 
 
 class AdapterState:
@@ -80,14 +81,19 @@ class AdapterState:
         else:
             self.position.stale_checks += 1
 
-    def save(self, folder: Path) -> None:
-        """Write a checkpoint."""
-        tensors = {f"weight.{name}": weight.detach() for name, weight in self.weights.items()}
-        tensors |= {f"best.{name}": weight for name, weight in self._best.items()}
+    def save(self, folder: Path | None) -> None:
+        """Write a checkpoint.
+
+        Args:
+            folder: None in a process that only brings its shares of the weights.
+        """
+        tensors = {f"weight.{name}": whole(w.detach()) for name, w in self.weights.items()}
+        tensors |= {f"best.{name}": whole(weight) for name, weight in self._best.items()}
         for index, state in self._optimizer.state_dict()["state"].items():
             for name, value in state.items():
-                tensors[f"optimizer.{index}.{name}"] = torch.as_tensor(value).clone()
-        save_checkpoint(folder, self.position, tensors)
+                tensors[f"optimizer.{index}.{name}"] = whole(torch.as_tensor(value)).clone()
+        if folder is not None:
+            save_checkpoint(folder, self.position, tensors)
 
     @torch.no_grad()
     def resume(self, folder: Path) -> bool:
@@ -102,19 +108,21 @@ class AdapterState:
         position, tensors = found
         try:
             for name, weight in self.weights.items():
-                weight.copy_(tensors[f"weight.{name}"])
-                self._best[name] = tensors[f"best.{name}"].to(weight.device)
+                weight.copy_(share_of(tensors[f"weight.{name}"], weight))
+                self._best[name] = share_of(tensors[f"best.{name}"], weight)
         except (KeyError, RuntimeError) as error:
             raise BundleError(
                 f"The checkpoint in {folder} is of another adapter: {error}.",
                 hint="Delete it to start afresh.",
             ) from error
+        weights = list(self.weights.values())
         state: dict[int, dict[str, Tensor]] = {}
         for key, value in tensors.items():
             kind, _, rest = key.partition(".")
             if kind == "optimizer":
                 index, name = rest.split(".", 1)
-                state.setdefault(int(index), {})[name] = value
+                own = share_of(value, weights[int(index)]) if value.ndim else value
+                state.setdefault(int(index), {})[name] = own
         self._optimizer.load_state_dict({**self._optimizer.state_dict(), "state": state})
         self.position = position
         return True

@@ -13,6 +13,7 @@ from collections.abc import Iterator, Sequence
 import numpy as np
 import torch
 from accelerate import Accelerator
+from accelerate.utils import FullyShardedDataParallelPlugin
 from peft import PeftModel
 
 from llmsynth.codec.row_language import RowLanguage
@@ -28,6 +29,7 @@ from llmsynth.training.row_batches import bucketed
 from llmsynth.training.row_reading import RowReading
 from llmsynth.training.run_folder import TuningRun
 from llmsynth.training.schedule import Schedule
+from llmsynth.training.weight_shares import release, spread
 
 _CHECKS = 5
 """How often the held-out loss is looked at in a full run, and a checkpoint written; once more
@@ -46,6 +48,7 @@ class FineTuner:
     Args:
         base: the base model, without an adapter.
         accelerator: what accelerate knows of devices and other processes.
+        sharding: how weights are spread over them; None where each holds all.
 
     Raises:
         ModelError: a row of this table does not fit the model's context, even with short cells.
@@ -57,10 +60,12 @@ class FineTuner:
         base: Pretrained,
         *,
         accelerator: Accelerator,
+        sharding: FullyShardedDataParallelPlugin | None = None,
         progress: Progress = silent,
     ) -> None:
         self._run, self._settings, self._progress = run, run.settings, progress
         self._accelerator = accelerator
+        self._is_spread = sharding is not None
         self._tokens = RowTokens(RowLanguage(run.schema), base.tokenizer)
         self._room = min(run.settings.max_tokens, base.context_length)
         if self._tokens.fewest_tokens > base.context_length:
@@ -70,15 +75,18 @@ class FineTuner:
                 hint="Leave columns out, shorten their names, or use a model with more context.",
             )
         places = ChosenPlaces(base.model)
-        self.model: PeftModel = with_adapter(base.model, run.settings)
+        self.model: PeftModel = with_adapter(base.model, run.settings, accelerator.device)
+        if sharding is not None:
+            spread(self.model, accelerator, sharding)
         self._reading = RowReading(
-            accelerator.prepare(self.model),
+            self.model if self._is_spread else accelerator.prepare(self.model),
             places,
             accelerator,
             padding=self._tokens.eos_token_id,
             longest=self._room,
             batch_tokens=run.settings.batch_tokens,
             is_packed=run.settings.packed,
+            is_spread=self._is_spread,
         )
         self._split()
 
@@ -101,13 +109,18 @@ class FineTuner:
                     break
                 self._step(rows)
         except KeyboardInterrupt:
+            if self._is_spread:
+                # The others may be anywhere in a step, and no share is a model: the last
+                # checkpoint is what stays.
+                raise
             stopped = "interrupted"
             if self._is_whole:
                 self._save()
         if stopped == "schedule":
             self._check()
         self._state.load_best()
-        self._accelerator.unwrap_model(self._reading.model, keep_fp32_wrapper=False)
+        if not self._is_spread:
+            self._accelerator.unwrap_model(self._reading.model, keep_fp32_wrapper=False)
         self.model.eval()
         if stopped != "interrupted" and self._accelerator.is_main_process:
             remove_checkpoint(self._run.folder)
@@ -215,12 +228,17 @@ class FineTuner:
     @torch.no_grad()
     def _held_out_loss(self, numbers: Sequence[int]) -> tuple[float, int]:
         self.model.eval()
-        return self._reading.loss([self._row(number, epoch=-1) for number in numbers])
+        found = self._reading.loss([self._row(number, epoch=-1) for number in numbers])
+        if self._is_spread:
+            release(self.model)
+        return found
 
     def _save(self) -> None:
-        if self._accelerator.is_main_process:
+        is_main = self._accelerator.is_main_process
+        if is_main:
             self._state.position.seconds = self._schedule.elapsed()
-            self._state.save(self._run.folder)
+        if is_main or self._is_spread:
+            self._state.save(self._run.folder if is_main else None)
 
     def _tell(self, loss_per_row: float, tokens: int) -> None:
         position = self._state.position
@@ -250,4 +268,5 @@ class FineTuner:
             held_out_loss=best if math.isfinite(best) else float("nan"),
             stopped=stopped,
             history=position.history,
+            processes=self._accelerator.num_processes,
         )

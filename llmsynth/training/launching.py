@@ -28,16 +28,12 @@ ended; what they made is then in the folder. Raises TrainingError where one of t
 
 
 def launch(folder: Path, processes: int, on_gpus: bool, progress: Progress) -> None:
-    """Train the run in a folder by processes of `accelerate launch` on this machine.
+    """Train the run in a folder by processes on this machine.
 
     Raises:
         TrainingError: one of them failed; the message ends with its last lines.
     """
-    command = [sys.executable, "-m", "accelerate.commands.launch"]
-    command += ["--num_processes", str(processes), "--num_machines", "1"]
-    command += ["--mixed_precision", mixed_precision(), "--dynamo_backend", "no"]
-    command += ["--multi_gpu"] if on_gpus else ["--cpu"]
-    command += ["-m", "llmsynth.training", str(folder)]
+    command = [*_launcher(processes, on_gpus), "-m", "llmsynth.training", str(folder)]
     last: list[str] = []
     threads = os.environ.get("OMP_NUM_THREADS") or str(max((os.cpu_count() or 1) // processes, 1))
     environment = {**os.environ, "OMP_NUM_THREADS": threads}
@@ -59,6 +55,16 @@ def launch(folder: Path, processes: int, on_gpus: bool, progress: Progress) -> N
         named = [line for line in last if line.startswith("error: ")]
         told_last = "\n".join(named[:1] or last)
         raise TrainingError(f"Training in {processes} processes failed: {told_last}")
+
+
+def _launcher(processes: int, on_gpus: bool) -> list[str]:
+    """`accelerate launch` for GPUs; on processors, where it starts one process, torchrun."""
+    if not on_gpus:
+        own = ["--standalone", "--nproc_per_node", str(processes)]
+        return [sys.executable, "-m", "torch.distributed.run", *own]
+    command = [sys.executable, "-m", "accelerate.commands.launch", "--multi_gpu"]
+    command += ["--num_processes", str(processes), "--num_machines", "1"]
+    return [*command, "--mixed_precision", mixed_precision(), "--dynamo_backend", "no"]
 
 
 @contextmanager

@@ -46,6 +46,8 @@ class TrainingReport:
     stopped: str
     """`schedule`, `early` or `interrupted`."""
     history: list[dict[str, float]] = field(default_factory=list)
+    processes: int = 1
+    """How many trained together."""
 
 
 @dataclass
@@ -271,6 +273,7 @@ class Trainer:
             held_out_loss=best if best < float("inf") else float("nan"),
             stopped=stopped,
             history=self._position.history,
+            processes=self.team.size,
         )
 
 

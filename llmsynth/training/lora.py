@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,13 +18,18 @@ if TYPE_CHECKING:
     from transformers import PreTrainedModel
 
 
-def with_adapter(model: PreTrainedModel, settings: TuningSettings) -> PeftModel:
+def with_adapter(
+    model: PreTrainedModel, settings: TuningSettings, device: torch.device | None = None
+) -> PeftModel:
     """The model under a fresh adapter, which alone learns; the same seed gives the same start.
+
+    Args:
+        device: where it will learn; where it is when omitted.
 
     Raises:
         SettingsError: no layer has one of the names in `target_modules`.
     """
-    on_gpu = model.device.type == "cuda"
+    on_gpu = (device or model.device).type == "cuda"
     if settings.four_bit:
         model = prepare_model_for_kbit_training(  # type: ignore[no-untyped-call]
             model, use_gradient_checkpointing=on_gpu
@@ -58,16 +63,23 @@ def learned_weights(model: nn.Module) -> dict[str, nn.Parameter]:
     return {name: w for name, w in model.named_parameters() if w.requires_grad}
 
 
-def save_adapter(model: PeftModel, folder: Path, base_name: str) -> None:
+def save_adapter(
+    model: PeftModel,
+    folder: Path,
+    base_name: str,
+    weights: Mapping[str, Tensor] | None = None,
+) -> None:
     """Write `adapter_model.safetensors` and `adapter_config.json`, as peft and vLLM read them.
 
     Args:
         base_name: what the base model is called in the configuration; no local path need leave
             the machine.
+        weights: the adapter's, by name, where the model does not hold them whole.
     """
     config = model.peft_config["default"]
     before, config.base_model_name_or_path = config.base_model_name_or_path, base_name
-    model.save_pretrained(str(folder), save_embedding_layers=False)
+    state = None if weights is None else dict(weights)
+    model.save_pretrained(str(folder), save_embedding_layers=False, state_dict=state)
     config.base_model_name_or_path = before
     (folder / "README.md").unlink(missing_ok=True)  # a template with nothing filled in
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Callable, Sequence
-from contextlib import nullcontext
+from contextlib import AbstractContextManager, nullcontext
 
 import torch
 from accelerate import Accelerator
@@ -24,6 +24,8 @@ class RowReading:
     Args:
         model: as accelerate wrapped it.
         longest: rows are cut there.
+        is_spread: whether each process holds a share of the weights, so that all of them have to
+            read a part whenever one does.
 
     Attributes:
         batch_tokens: tokens read at once; halved where memory falls short.
@@ -39,8 +41,10 @@ class RowReading:
         longest: int,
         batch_tokens: int,
         is_packed: bool,
+        is_spread: bool = False,
     ) -> None:
         self.model, self._places, self._accelerator = model, places, accelerator
+        self._is_spread = is_spread
         self._padding, self._longest, self._is_packed = padding, longest, is_packed
         self._dtype: torch.dtype = next(model.parameters()).dtype
         self.batch_tokens = batch_tokens
@@ -92,21 +96,35 @@ class RowReading:
     def _try_gradients(self, parts: Sequence[RowBatch]) -> tuple[float, int]:
         tokens = sum(len(part.targets) for part in parts)
         world = self._accelerator.num_processes
-        everyone = tokens
+        everyone, most = tokens, len(parts)
         if world > 1:
-            counted = torch.tensor([tokens], device=self._accelerator.device)
-            everyone = int(self._accelerator.gather(counted).sum())
+            own = torch.tensor([[tokens, len(parts)]], device=self._accelerator.device)
+            counted = self._accelerator.gather(own)
+            everyone, most = int(counted[:, 0].sum()), int(counted[:, 1].max())
+        # Gradients are averaged over processes: `world` makes that a sum.
+        weight = world / max(everyone, 1)
         total = 0.0
         for place, part in enumerate(parts):
-            is_last = place == len(parts) - 1
-            with nullcontext() if is_last else self._accelerator.no_sync(self.model):
+            with self._adding(is_last=place == len(parts) - 1):
                 loss = self._loss(part)
-                # Gradients are averaged over processes: `world` makes that a sum.
-                self._accelerator.backward(loss * (world / max(everyone, 1)))
+                self._accelerator.backward(loss * weight)
             total += float(loss.detach())
+        if self._is_spread:
+            for _ in range(most - len(parts)):
+                self._accelerator.backward(self._loss(parts[0]) * 0.0)
         if not math.isfinite(total):
             raise TrainingError(f"The loss became {total}.", hint="Lower the learning rate.")
         return total, tokens
+
+    def _adding(self, *, is_last: bool) -> AbstractContextManager[None]:
+        """Gradients are sent to the other processes once, with the last part of a batch.
+
+        Not so where weights are spread: no process has a place for those of the others.
+        """
+        if is_last or self._is_spread:
+            return nullcontext()
+        quiet: AbstractContextManager[None] = self._accelerator.no_sync(self.model)
+        return quiet
 
     def _parts(self, rows: Sequence[TokenizedRow]) -> list[RowBatch]:
         parts = micro_batches(rows, self.batch_tokens, packed=self._is_packed)

@@ -12,9 +12,10 @@ from llmsynth.progress import Progress, silent
 from llmsynth.training.fine_tuning import FineTuner
 from llmsynth.training.launching import Launcher, launch, mixed_precision
 from llmsynth.training.loop import TrainingReport
-from llmsynth.training.lora import save_adapter
+from llmsynth.training.lora import learned_weights, save_adapter
 from llmsynth.training.report_file import read_report, write_report
 from llmsynth.training.run_folder import TuningRun
+from llmsynth.training.weight_shares import sharding_plugin, whole
 
 
 def tune(
@@ -30,20 +31,27 @@ def tune(
     """
     accelerator = Accelerator(cpu=not torch.cuda.is_available(), mixed_precision=mixed_precision())
     device = accelerator.device
+    sharding = None
+    if accelerator.num_processes > 1:
+        sharding = sharding_plugin(run.settings, fastest_dtype(device))
     if base is None:
-        four_bit = run.settings.four_bit
         base = load_pretrained(
-            run.base, dtype=fastest_dtype(device), device=device, four_bit=four_bit
+            run.base,
+            dtype=fastest_dtype(device),
+            device="cpu" if sharding else device,
+            four_bit=run.settings.four_bit,
         )
     tuner = FineTuner(
         run,
         base,
         accelerator=accelerator,
+        sharding=sharding,
         progress=progress if accelerator.is_main_process else silent,
     )
     report = tuner.run()
+    weights = {name: whole(w.detach()) for name, w in learned_weights(tuner.model).items()}
     if accelerator.is_main_process:
-        save_adapter(tuner.model, run.adapter, run.name)
+        save_adapter(tuner.model, run.adapter, run.name, weights)
         write_report(report, run.report)
     accelerator.wait_for_everyone()
     accelerator.end_training()

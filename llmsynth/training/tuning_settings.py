@@ -39,6 +39,9 @@ class TuningSettings:
     """Checks of the held-out loss without progress before training stops."""
     four_bit: bool = False
     """Hold the base model in four bits; needs bitsandbytes and a GPU."""
+    shard_weights: bool = False
+    """Spread the model's weights over the processes (FSDP2) instead of a copy to each, for a model
+    that no device holds alone."""
     seed: int = 0
 
     def __post_init__(self) -> None:
@@ -52,6 +55,11 @@ class TuningSettings:
                 raise SettingsError(f"{name} must be at least 8, got {getattr(self, name)}.")
         if self.max_minutes is not None and not self.max_minutes > 0:
             raise SettingsError(f"max_minutes must be above 0, got {self.max_minutes}.")
+        if self.shard_weights and self.four_bit:
+            raise SettingsError(
+                "Weights in four bits cannot be spread over processes.",
+                hint="Leave shard_weights or four_bit out.",
+            )
         for name in ("dropout", "validation_share"):
             if not 0 <= getattr(self, name) < 1:
                 raise SettingsError(

@@ -236,7 +236,7 @@ def test_two_processes_of_accelerate_learn_what_one_does(tmp_path: Path, tiny_mo
     run = run_in(tmp_path / "two", tiny_model, max_epochs=2, validation_share=0.2)
     steps: list[Step] = []
     together = tune_in_processes(run, 2, steps.append)
-    assert together.steps == report.steps
+    assert (together.processes, together.steps) == (2, report.steps)
     assert steps
     assert together.held_out_loss == pytest.approx(report.held_out_loss, rel=0.02)
     shared = PeftModel.from_pretrained(base_of(tiny_model).model, str(run.adapter))

@@ -157,7 +157,7 @@ def test_two_processes_give_the_loss_curve_of_one(tmp_path: Path) -> None:
     steps: list[Step] = []
     launch(tmp_path, 2, False, steps.append)
     together = read_report(tmp_path / NAME)
-    assert together.steps == alone.steps
+    assert (together.processes, together.steps) == (2, alone.steps)
     assert steps
     assert _losses(together) == pytest.approx(_losses(alone), abs=2e-3)
     assert _losses(together, "train") == pytest.approx(_losses(alone, "train"), abs=5e-3)
