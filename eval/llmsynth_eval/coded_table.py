@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 
 import numpy as np
@@ -84,6 +84,35 @@ def encode(frames: Mapping[str, pd.DataFrame], plan: ColumnPlan) -> dict[str, Co
     }
 
 
+def encode_as(frame: pd.DataFrame, columns: tuple[CodedColumn, ...], *, role: str) -> CodedTable:
+    """Encode a table under codes that are known; they hold every word of it.
+
+    Raises:
+        TableError: a cell of a numeric column is not a finite number.
+    """
+    cells = []
+    for column in columns:
+        if column.is_numeric:
+            name, date_format = column.name, column.date_format
+            cells.append(numbers(frame[name], table=role, date_format=date_format))
+        else:
+            places, words = coded_texts(frame[column.name])
+            code = {level: float(number) for number, level in enumerate(column.levels)}
+            cells.append(np.array([code.get(w, np.nan) for w in words])[places])
+    return CodedTable(columns=columns, cells=np.column_stack(cells))
+
+
+def shared_levels(
+    frequency: Mapping[str | None, int], everywhere: Iterable[str | None]
+) -> tuple[str | None, ...]:
+    """Words in order of their codes: the most frequent in train first.
+
+    Args:
+        everywhere: the words of all tables, train's among them.
+    """
+    return tuple(sorted(everywhere, key=lambda level: (-frequency.get(level, 0), level or "")))
+
+
 def _levels(coded: Mapping[str, tuple[Codes, NDArray[np.object_]]]) -> tuple[str | None, ...]:
     counts = {
         role: np.bincount(places, minlength=len(words)) for role, (places, words) in coded.items()
@@ -95,4 +124,4 @@ def _levels(coded: Mapping[str, tuple[Codes, NDArray[np.object_]]]) -> tuple[str
         for word, count in zip(words, counts[role], strict=True)
         if count
     }
-    return tuple(sorted(everywhere, key=lambda level: (-frequency.get(level, 0), level or "")))
+    return shared_levels(frequency, everywhere)

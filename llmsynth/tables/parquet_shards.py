@@ -57,6 +57,10 @@ class ParquetShards:
         """Rows of all files."""
         return sum(self._rows)
 
+    def rows_before(self, path: str) -> int:
+        """Rows of the files before one of them."""
+        return sum(self._rows[: self.paths.index(path)])
+
     def batches(
         self, columns: Sequence[str] | None = None, *, paths: Sequence[str] | None = None
     ) -> Iterator[pa.Table]:

@@ -34,6 +34,14 @@ class Moments:
     squares: Floats
     products: Floats
 
+    def __add__(self, other: Moments) -> Moments:
+        return Moments(
+            rows=self.rows + other.rows,
+            totals=self.totals + other.totals,
+            squares=self.squares + other.squares,
+            products=self.products + other.products,
+        )
+
     def correlation(self, left_out: int | None = None) -> Floats:
         """Correlation of every two columns, without a block; NaN where one is constant."""
         rows, totals, squares, products = (
@@ -93,14 +101,21 @@ class Correlations:
 
 def moments(values: Floats) -> Moments:
     """Sums of products of shape (rows, columns) numbers, rows dealt to the blocks in turn."""
-    parts = []
-    for block in range(NUM_BLOCKS):
-        cells = values[block::NUM_BLOCKS]
-        here = (~np.isnan(cells)).astype(np.float64)
-        filled = np.where(here > 0, cells, 0.0)
-        parts.append((here.T @ here, filled.T @ here, (filled**2).T @ here, filled.T @ filled))
-    rows, totals, squares, products = (np.stack(part) for part in zip(*parts, strict=True))
-    return Moments(rows=rows, totals=totals, squares=squares, products=products)
+    parts = [moments_of(values[block::NUM_BLOCKS]) for block in range(NUM_BLOCKS)]
+    names = ("rows", "totals", "squares", "products")
+    return Moments(**{n: np.concatenate([getattr(part, n) for part in parts]) for n in names})
+
+
+def moments_of(values: Floats) -> Moments:
+    """The same as one block."""
+    here = (~np.isnan(values)).astype(np.float64)
+    filled = np.where(here > 0, values, 0.0)
+    return Moments(
+        rows=(here.T @ here)[None],
+        totals=(filled.T @ here)[None],
+        squares=((filled**2).T @ here)[None],
+        products=(filled.T @ filled)[None],
+    )
 
 
 def ranks(values: Floats) -> Floats:
@@ -147,14 +162,20 @@ def _numbers(table: CodedTable) -> Floats:
 
 def _standardised(values: Floats, train: Floats) -> Floats:
     """Values less train's mean over its deviation: the same correlations, fewer lost digits."""
-    present = np.maximum(1, (~np.isnan(train)).sum(axis=0))
-    mean = np.nansum(train, axis=0) / present
-    deviation = np.sqrt(np.nansum((train - mean) ** 2, axis=0) / present)
-    out: Floats = (values - mean) / np.where(deviation > 0, deviation, 1.0)
+    mean, deviation = scale_of(train)
+    out: Floats = (values - mean) / deviation
     return out
 
 
-def _gap(first: Floats, second: Floats) -> float | None:
+def scale_of(values: Floats) -> tuple[Floats, Floats]:
+    """Means and deviations of columns of numbers; 1 where there is no deviation."""
+    present = np.maximum(1, (~np.isnan(values)).sum(axis=0))
+    mean = np.nansum(values, axis=0) / present
+    deviation = np.sqrt(np.nansum((values - mean) ** 2, axis=0) / present)
+    return mean, np.where(deviation > 0, deviation, 1.0)
+
+
+def correlation_gap(first: Floats, second: Floats) -> float | None:
     """Mean absolute difference over the pairs that both tables have; None without any."""
     upper = np.triu_indices(len(first), 1)
     gaps = np.abs(first - second)[upper]
@@ -165,14 +186,14 @@ def _gap(first: Floats, second: Floats) -> float | None:
 def _figure(found: Mapping[str, Moments], name: str, title: str) -> Figure:
     def measured(role: str) -> Measured:
         train, other = found["train"], found[role]
-        value = _gap(train.correlation(), other.correlation())
+        value = correlation_gap(train.correlation(), other.correlation())
         if value is None:
             return None, None
         blocks = range(NUM_BLOCKS)
         whole = train.correlation(), other.correlation()
         replicates = [
-            [_gap(train.correlation(b), whole[1]) or 0.0 for b in blocks],
-            [_gap(whole[0], other.correlation(b)) or 0.0 for b in blocks],
+            [correlation_gap(train.correlation(b), whole[1]) or 0.0 for b in blocks],
+            [correlation_gap(whole[0], other.correlation(b)) or 0.0 for b in blocks],
         ]
         return value, jackknife_interval(value, np.array(replicates), high=2.0)
 
