@@ -10,6 +10,7 @@ from pathlib import Path, PurePosixPath
 from typing import IO
 
 import fsspec
+from fsspec.spec import AbstractBufferedFile
 
 from llmsynth.errors import InputError
 
@@ -24,6 +25,7 @@ class Storage:
     """
 
     def __init__(self, url: str) -> None:
+        self._url = url.rstrip("/")
         self._files, root = fsspec.core.url_to_fs(url)
         self._root = str(root).rstrip("/")
         protocol = self._files.protocol
@@ -61,6 +63,8 @@ class Storage:
                 Path(name).unlink(missing_ok=True)
             else:
                 file.discard()
+                if isinstance(file, AbstractBufferedFile):
+                    file.closed = True  # or its end would be an upload of what is not there
             raise
         file.close()
         if self.is_local:
@@ -74,6 +78,10 @@ class Storage:
         """
         file: IO[bytes] = self._files.open(self._at(path), "rb")
         return file
+
+    def address(self, path: str) -> str:
+        """Where a file or folder is, for a library that writes to fsspec addresses by itself."""
+        return self._url + self._at(path)[len(self._root) :]
 
     def size(self, path: str) -> int:
         """Bytes of a file."""

@@ -33,6 +33,7 @@ class JobContext:
     storage: Storage
     database: Database
     send: Callable[[Message], None]
+    settings: ServiceSettings = field(default_factory=ServiceSettings)
     parent_id: str | None = None
     """Of a shard: the job that it is a part of."""
     curve: LossCurve = field(default_factory=LossCurve)
@@ -64,6 +65,7 @@ class JobContext:
                 storage=Storage(settings.storage),
                 database=database,
                 send=send,
+                settings=settings,
                 parent_id=job.parent_id,
                 curve=LossCurve(job.curve.get("points", ())),
             )

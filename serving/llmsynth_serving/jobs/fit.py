@@ -8,7 +8,9 @@ from typing import Any
 
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
+from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth_serving.jobs.context import JobContext
+from llmsynth_serving.jobs.ray_work import fit_launcher
 
 
 def fit(context: JobContext) -> dict[str, Any]:
@@ -22,8 +24,17 @@ def fit(context: JobContext) -> dict[str, Any]:
     with context.table() as (table, path):
         # An inferred schema tells of the rows: a private fit takes it only where it is public.
         schema = TableSchema.from_json(json.dumps(table.schema)) if is_public else None
-        synthesizer = Synthesizer(schema=schema, **settings)
-        synthesizer.fit(path, checkpoint_dir=context.work / "checkpoint", progress=context.progress)
+        launcher = fit_launcher(
+            context.settings, rows=table.num_rows, is_private=settings.get("epsilon") is not None
+        )
+        processes = 1 if launcher is None else context.settings.ray_workers
+        synthesizer = Synthesizer(schema=schema, text=TextSettings(processes=processes), **settings)
+        synthesizer.fit(
+            path,
+            checkpoint_dir=context.work / "checkpoint",
+            progress=context.progress,
+            launcher=launcher,
+        )
     folder = context.work / f"bundle-{context.attempt}"
     synthesizer.save(folder)
     where = f"synthesizers/{context.spec['synthesizer_id']}/{context.attempt}"

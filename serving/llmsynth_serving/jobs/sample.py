@@ -15,6 +15,7 @@ from llmsynth.progress import Step
 from llmsynth.synthesizers.synthesizer import Synthesizer
 from llmsynth_serving.jobs.context import JobContext
 from llmsynth_serving.jobs.quotas import quota_rows
+from llmsynth_serving.jobs.ray_work import drawn_on_ray
 from llmsynth_serving.objects.profiles import of_file
 from llmsynth_serving.queue.leftovers import parts_of
 from llmsynth_serving.settings import ServiceSettings
@@ -32,7 +33,9 @@ def sample(context: JobContext) -> dict[str, Any]:
     """
     with context.bundle() as (_, folder):
         synthesizer = Synthesizer.load(folder)
-    parts = _parts(context, synthesizer)
+        is_on_ray = context.spec.get("on") == "ray" and bool(context.settings.ray_address)
+        parts = drawn_on_ray(context, folder) if is_on_ray else []
+    parts = parts or _parts(context, synthesizer)
     if context.parent_id is not None:
         return {"drawn": context.spec["rows"]}
     where = f"tables/{context.spec['table_id']}/{context.attempt}.parquet"

@@ -14,7 +14,7 @@ LATER = 1
 
 
 def divide(session: Session, job: Job, settings: ServiceSettings) -> list[Job]:
-    """Give a large sample its shards; none for anything else.
+    """Give a large sample its shards, or mark it for Ray; none for anything else.
 
     A shard's id follows from its sample's: whoever submits it again finds it in the queue.
     """
@@ -22,9 +22,21 @@ def divide(session: Session, job: Job, settings: ServiceSettings) -> list[Job]:
         return []
     rows, step = int(job.spec["rows"]), _shard_rows(int(job.spec["rows"]), settings)
     job.spec = {**job.spec, "part_rows": settings.part_rows}
+    if is_for_ray(job, settings):
+        job.spec = {**job.spec, "on": "ray"}
+        return []
     if rows <= step:
         return []
     return [_shard(session, job, first, min(step, rows - first)) for first in range(0, rows, step)]
+
+
+def is_for_ray(job: Job, settings: ServiceSettings) -> bool:
+    """Whether a sample is handed to the Ray cluster.
+
+    Not with quotas: they are dealt part by part, and parts are cut otherwise there.
+    """
+    rows = int(job.spec["rows"])
+    return bool(settings.ray_address) and rows > settings.ray_rows and not job.spec.get("quotas")
 
 
 def _shard_rows(rows: int, settings: ServiceSettings) -> int:
