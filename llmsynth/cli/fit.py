@@ -29,6 +29,7 @@ from llmsynth.cli.shared_options import (
 )
 from llmsynth.cli.table_source import schema_to_learn, table_to_learn
 from llmsynth.errors import SettingsError
+from llmsynth.relational.no_private_fit import refuse_privacy
 from llmsynth.schema import TableSchema
 
 if TYPE_CHECKING:
@@ -88,7 +89,6 @@ def fit_command(
     processes: Annotated[
         int, typer.Option(help="Processes that train together, by `accelerate launch` or on Ray.")
     ] = 1,
-    on: Annotated[
     shard_weights: Annotated[
         bool,
         typer.Option(
@@ -96,6 +96,7 @@ def fit_command(
             help="Spread a pretrained model's weights over the processes (FSDP2).",
         ),
     ] = False,
+    on: Annotated[
         Place, typer.Option(help="Train on this machine, or on a Ray cluster by Ray Train.")
     ] = Place.here,
     cpus_per_worker: Annotated[float, typer.Option(help="Processors of a Ray process.")] = 1.0,
@@ -152,9 +153,9 @@ def fit_command(
     ] = None,
 ) -> None:
     """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there."""
-    typed = TableSchema.read(schema) if schema is not None else None
     if shard_weights and (model == "compact" or group_by is not None):
         raise SettingsError("--shard-weights is for a pretrained --model of single rows.")
+    typed = TableSchema.read(schema) if schema is not None else None
     launcher = None
     if on is Place.ray:
         if epsilon is not None:
@@ -163,9 +164,10 @@ def fit_command(
     if group_by is None and (order_by is not None or static):
         raise SettingsError("--order-by and --static need --group-by.")
     if group_by is not None:
-        others = {"--target": target, "--epsilon": epsilon, "--entity": entity}
+        refuse_privacy(epsilon)
+        others = {"--target": target, "--entity": entity}
         given = {name: value is not None for name, value in others.items()}
-        refuse_for_groups(given | {"--model": model != "compact", "--on": on is Place.ray})
+        refuse_for_groups(given | {"--on": on is Place.ray})
     prepare_folder(out, of_groups=group_by is not None)
     source = table_to_learn(table, fit_rows, missing or (), seed=seed)
     rows = source.rows
@@ -175,6 +177,9 @@ def fit_command(
             group_by=group_by,
             order_by=order_by,
             static=static or None,
+            model=model,
+            copy_guard=copy_guard or None,
+            rank=rank,
             schema=typed,
             missing=missing or (),
             keep_rare=keep_rare,

@@ -30,6 +30,9 @@ class GroupOptions:
     group_by: str
     order_by: str | None
     static: Sequence[str] | None
+    model: str
+    copy_guard: int | None
+    rank: int
     schema: TableSchema | None
     missing: Sequence[str]
     keep_rare: bool
@@ -64,11 +67,15 @@ def fit_groups(table: pa.Table, folder: Path, options: GroupOptions) -> None:
     """Learn groups with a progress bar and a checkpoint, and save what was learned."""
     # Reaches torch, which takes seconds to load.
     from llmsynth.relational.grouped import GroupedSynthesizer
+    from llmsynth.synthesizers.text_settings import TextSettings
+    from llmsynth.training.tuning_settings import TuningSettings
 
     synthesizer = GroupedSynthesizer(
         group_by=options.group_by,
         order_by=options.order_by,
         static=options.static,
+        model=options.model,
+        text=TextSettings(copy_guard=options.copy_guard, tuning=TuningSettings(rank=options.rank)),
         schema=options.schema,
         missing=options.missing,
         keep_rare=options.keep_rare,
@@ -142,7 +149,9 @@ def _learned(synthesizer: GroupedSynthesizer) -> str:
     layout = synthesizer.layout_
     static = ", ".join(layout.static) or "none"
     changing = ", ".join(column.name for column in synthesizer.rows_.columns) or "none"
+    texts = [] if synthesizer.texts_ is None else synthesizer.texts_.columns
+    told = f" Texts: {', '.join(column.name for column in texts)}." if texts else ""
     return (
         f"Learned groups by {layout.group_by}, ordered by {layout.order_by or 'place'}, in "
-        f"{synthesizer.fit_seconds_:.0f} seconds. Static: {static}. Changing: {changing}."
+        f"{synthesizer.fit_seconds_:.0f} seconds. Static: {static}. Changing: {changing}.{told}"
     )

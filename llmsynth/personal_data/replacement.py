@@ -124,12 +124,21 @@ def with_people_renamed(
     table: pa.Table,
     *,
     keys: Collection[str | None],
+    in_texts: bool = False,
     pseudonyms: Pseudonyms | None = None,
     seed: int | None = None,
 ) -> pa.Table:
-    """The table with the personal data of its columns replaced, but for its keys."""
+    """The table with the personal data of its columns replaced, but for its keys.
+
+    Args:
+        in_texts: inside free text, too.
+    """
     kinds = {found.name: found.kind for found in detect(table) if found.name not in keys}
-    return replaced(table, kinds, (), pseudonyms or Pseudonyms(seed)).table
+    texts: list[str] = []
+    if in_texts:
+        free = [c.name for c in infer_schema(table).columns if isinstance(c, TextColumn)]
+        texts = [name for name in free if name not in kinds and name not in keys]
+    return replaced(table, kinds, texts, pseudonyms or Pseudonyms(seed)).table
 
 
 def replaced(

@@ -92,6 +92,7 @@ class LaidOut:
     heads: one row a group: static cells, number of rows, first time and span.
     rows, ticks, plan: the rows in group order, and what is settled before they are written.
     row_schema: of the columns that change, with the constraints among them.
+    texts: free text that another model is to learn; all_names: with it, in table order.
     """
 
     kept: GroupLayout
@@ -102,6 +103,8 @@ class LaidOut:
     plan: GroupPlan
     row_schema: TableSchema
     axis: TimeAxis | None
+    texts: tuple[Column, ...] = ()
+    all_names: tuple[str, ...] = ()
 
     def model(self, lags: int, heads: TableSchema) -> SequenceModel:
         """An empty model of the rows.
@@ -126,27 +129,32 @@ def lay_out(
     static: Sequence[str] | None,
     keep_rare: bool,
     drop_text: bool,
+    keep_text: bool = False,
 ) -> LaidOut:
     """Split a table of groups.
 
+    Args:
+        keep_text: leave free text in the rows, for another model.
+
     Raises:
-        TableError: an unknown column, a missing key or time, too few groups, or a static column
-            that changes within a group.
+        TableError: an unknown column, a missing key or time, too few groups, a changing static one.
         SchemaError: free text, or an ordering column that has no order.
     """
     for name in (group_by, *([order_by] if order_by else []), *(static or ())):
         _check(table, name)
     is_inferred = schema is None
-    schema = _without_text(schema or infer_schema(table), group_by, drop_text)
+    whole = schema or infer_schema(table)
+    schema = _without_text(whole, group_by, drop_text or keep_text)
+    texts = () if drop_text else tuple(c for c in whole.columns if c.name not in schema.names)
     axis = TimeAxis(schema.column(order_by)) if order_by is not None else None
     if axis is not None:
         schema = schema.with_column(axis.column)
-    table = conform(table.select(list(schema.names)), schema)
+    held = TableSchema(columns=(*schema.columns, *texts))
+    table = conform(table.select(list(held.names)), held)
     groups, keys = numbered(table[group_by])
     if (groups < 0).any():
-        raise TableError(
-            f"Column {group_by!r} names the group, and {int((groups < 0).sum()):,} rows have none."
-        )
+        count = int((groups < 0).sum())
+        raise TableError(f"Column {group_by!r} names the group, and {count:,} rows have none.")
     if len(keys) < (1 if keep_rare else _FEWEST_GROUPS):
         raise TableError(
             f"The table has {len(keys)} groups; at least {_FEWEST_GROUPS} are needed.",
@@ -188,6 +196,8 @@ def lay_out(
         plan=GroupPlan(own=heads.select(told), lengths=rows.lengths, first=first, last=last),
         row_schema=row_schema,
         axis=axis,
+        texts=texts,
+        all_names=tuple(n for n in whole.names if n in held.names),
     )
 
 
@@ -202,9 +212,9 @@ def _without_text(schema: TableSchema, group_by: str, drop_text: bool) -> TableS
     names = [c.name for c in schema.columns if isinstance(c, TextColumn) and c.name != group_by]
     if names and not drop_text:
         raise SchemaError(
-            f"Free text in {', '.join(map(repr, names))}: rows of groups hold typed columns only.",
-            hint="Leave the text out with drop_text (--drop-text), or give the column another kind "
-            "in the schema.",
+            f"Free text in {', '.join(map(repr, names))}, which the compact model cannot write.",
+            hint="Name a pretrained model for it (model='smollm2-135m', --model smollm2-135m), "
+            "leave the text out (drop_text, --drop-text), or give it another kind in the schema.",
         )
     taken = [name for name in schema.names if name.startswith("#")]
     if taken:
@@ -286,6 +296,6 @@ def _identifier(data: object) -> IdentifierColumn:
 
 
 def _list(data: object) -> list[object]:
-    if not isinstance(data, list):
-        raise TypeError(f"expected a list, got {data!r}")
-    return data
+    if isinstance(data, list):
+        return data
+    raise TypeError(f"expected a list, got {data!r}")

@@ -4,34 +4,36 @@ from __future__ import annotations
 
 import time
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import numpy as np
-import pyarrow as pa
 
 from llmsynth.errors import ConditionError, NotFittedError, SettingsError
 from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
+from llmsynth.relational.drawn_groups import row_plan, written_schema
 from llmsynth.relational.given_groups import given_rows
-from llmsynth.relational.given_rows import GivenRows
-from llmsynth.relational.group_layout import FIRST, ROWS, SPAN, GroupLayout, lay_out
-from llmsynth.relational.group_plan import GroupPlan
+from llmsynth.relational.group_layout import GroupLayout, lay_out
 from llmsynth.relational.group_sample import GroupReport, GroupSample, whole_rows
+from llmsynth.relational.group_texts import GroupTexts
 from llmsynth.relational.joining_file import GROUPS
 from llmsynth.relational.keys import new_keys
 from llmsynth.relational.no_private_fit import refuse_privacy
 from llmsynth.relational.row_drawer import DrawSettings
 from llmsynth.relational.sequence_model import SequenceModel
 from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.plain_fit import COMPACT
 from llmsynth.synthesizers.synthesizer import Synthesizer
+from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.tables.reading import read_table
 
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
 
 _HEADS = "heads"
+_TEXT_SHARE = 0.75
+"""Share of a time budget for free text, where there is any."""
 _HEAD_SHARE = 0.2
 """Share of a time budget for what is the same in all rows of a group."""
 
@@ -47,6 +49,7 @@ class GroupedSynthesizer:
         order_by: number, date or moment that orders a group's rows; else they keep their order.
         static: columns that are the same in all rows of a group; detected when omitted.
         lags: how many rows back are seen one by one; a mean stands for those before.
+        model, text: what writes free text, under the typed cells of its row; as in `Synthesizer`.
         schema, missing, keep_rare, drop_text, seed: as in `Synthesizer`.
         max_minutes, max_epochs, hidden_size, num_layers: as in `Synthesizer`; minutes of both.
         epsilon: refused: groups have no private fit.
@@ -59,6 +62,8 @@ class GroupedSynthesizer:
         order_by: str | None = None,
         static: Sequence[str] | None = None,
         lags: int = 3,
+        model: str = "compact",
+        text: TextSettings | None = None,
         schema: TableSchema | None = None,
         missing: Sequence[str] = (),
         keep_rare: bool = False,
@@ -78,6 +83,7 @@ class GroupedSynthesizer:
         self.group_by, self.order_by = group_by, order_by
         self.static = None if static is None else tuple(static)
         self.lags = lags
+        self.model, self.text = model, text
         self.schema = schema
         self.missing = tuple(missing)
         self.keep_rare, self.drop_text = keep_rare, drop_text
@@ -103,7 +109,8 @@ class GroupedSynthesizer:
         if self.schema is None:
             # Here, since a pseudonym that one model draws is a condition of the other.
             keys = {self.group_by, self.order_by}
-            source = with_people_renamed(source, keys=keys, seed=self.seed)
+            texts = self.model != COMPACT and not self.drop_text
+            source = with_people_renamed(source, keys=keys, in_texts=texts, seed=self.seed)
         layout = lay_out(
             source,
             self.schema,
@@ -112,9 +119,12 @@ class GroupedSynthesizer:
             static=self.static,
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
+            keep_text=self.model != COMPACT,
         )
         folder = None if checkpoint_dir is None else Path(checkpoint_dir)
         minutes = self.max_minutes
+        if layout.texts:
+            minutes = minutes and minutes * (1 - _TEXT_SHARE)
         heads = self._synthesizer(minutes and minutes * _HEAD_SHARE)
         heads.schema = layout.head_schema
         heads.fit(layout.heads, checkpoint_dir=folder and folder / _HEADS)
@@ -129,13 +139,23 @@ class GroupedSynthesizer:
             checkpoint_dir=folder and folder / "rows",
             progress=progress,
         )
+        self.texts_ = None
+        if layout.texts:
+            self.texts_ = GroupTexts.fit(
+                layout,
+                self._synthesizer(self.max_minutes and self.max_minutes * _TEXT_SHARE, self.model),
+                checkpoint_dir=folder and folder / "texts",
+                progress=progress,
+            )
         self.heads_ = heads
         self.layout_ = layout.kept
         self.fit_seconds_ = time.perf_counter() - started
         return self
 
-    def _synthesizer(self, minutes: float | None) -> Synthesizer:
+    def _synthesizer(self, minutes: float | None, model: str = COMPACT) -> Synthesizer:
         return Synthesizer(
+            model=model,
+            text=self.text,
             personal_data="keep",
             keep_rare=self.keep_rare,
             drop_text=self.drop_text,
@@ -149,14 +169,7 @@ class GroupedSynthesizer:
     @property
     def schema_(self) -> TableSchema:
         """The schema of the rows that are written."""
-        layout = self._fitted()
-        assert self.rows_.synthesizer is not None
-        known = {c.name: c for c in (*self.heads_.schema_.columns, *layout.named.values())}
-        known |= {c.name: c for c in self.rows_.synthesizer.schema_.columns}
-        known[layout.group_by] = replace(layout.key, unique=False)
-        if layout.order_by is not None and self.rows_.axis is not None:
-            known[layout.order_by] = self.rows_.axis.column
-        return TableSchema(columns=tuple(known[name] for name in layout.names))
+        return written_schema(self._fitted(), self.heads_.schema_, self.rows_, self.texts_)
 
     def sample(
         self,
@@ -206,20 +219,24 @@ class GroupedSynthesizer:
             top_p=top_p,
             max_seconds=max_seconds,
         )
-        plan = self._plan(heads.table, rows)
+        plan = row_plan(heads.table, self.rows_, rows)
         cut = 0 if max_length is None else int((plan.lengths > max_length).sum())
+        settings = DrawSettings(seed=seed, temperature=temperature, top_p=top_p)
+        deadline = None if max_seconds is None else started + max_seconds
         written = self.rows_.write(
             plan,
-            DrawSettings(seed=seed, temperature=temperature, top_p=top_p),
+            settings,
             where=of_rows,
             given=rows,
             max_length=max_length,
-            deadline=None if max_seconds is None else started + max_seconds,
+            deadline=deadline,
             progress=progress,
         )
         asked = heads.report.asked
         keys = new_keys(layout.key, heads.table.num_rows, seed) if rows is None else rows.keys
         table = whole_rows(layout, keys, heads.table, written, self.rows_.axis, seed)
+        if self.texts_ is not None and table.num_rows:
+            table = self.texts_.beside(table, written, settings, deadline)
         report = GroupReport(
             asked=asked,
             groups=len(np.unique(written.groups)),
@@ -244,21 +261,6 @@ class GroupedSynthesizer:
         of_rows = {k: v for k, v in where.items() if k in {c.name for c in self.rows_.columns}}
         return {k: v for k, v in where.items() if k not in of_rows}, of_rows
 
-    def _plan(self, heads: pa.Table, given: GivenRows | None) -> GroupPlan:
-        lengths = np.asarray(heads[ROWS].combine_chunks(), dtype=np.int64)
-        if given is not None:
-            lengths = given.rows.lengths[: len(lengths)]
-        own = heads.select([column.name for column in self.rows_.own])
-        axis = self.rows_.axis
-        if axis is None:
-            return GroupPlan(own=own, lengths=lengths)
-        span = np.asarray(heads[SPAN].combine_chunks(), dtype=np.int64)
-        first, least = axis.ticks(heads[FIRST]), self.rows_.least_gap
-        if given is not None and given.ticks is not None:
-            ends = given.ticks[given.rows.first + given.rows.lengths - 1]
-            return GroupPlan(own=own, lengths=lengths, first=first, last=ends[: len(lengths)])
-        return GroupPlan.timed(own, lengths, first, span, axis=axis, least_gap=least)
-
     def _fitted(self) -> GroupLayout:
         layout: GroupLayout | None = getattr(self, "layout_", None)
         if layout is None:
@@ -270,6 +272,8 @@ class GroupedSynthesizer:
         layout, folder = self._fitted(), Path(folder)
         self.heads_.save(folder / _HEADS)
         self.rows_.save(folder)
+        if self.texts_ is not None:
+            self.texts_.save(folder)
         GROUPS.write(folder, layout.to_json())
         return folder
 
@@ -285,5 +289,6 @@ class GroupedSynthesizer:
         self = cls(group_by=layout.group_by, order_by=layout.order_by, static=layout.static)
         self.heads_ = Synthesizer.load(Path(folder) / _HEADS)
         self.rows_ = SequenceModel.load(Path(folder))
+        self.texts_ = GroupTexts.load(Path(folder))
         self.layout_ = layout
         return self

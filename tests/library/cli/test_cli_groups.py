@@ -81,6 +81,7 @@ def test_inspect_tells_of_both_models(folder: Path) -> None:
         (("--order-by", "step"), "need --group-by"),
         (("--group-by", "car", "--target", "load"), "--target is not for tables of groups"),
         (("--group-by", "van"), "no column 'van'"),
+        (("--group-by", "car", "--epsilon", 1), "groups of rows and related tables are not"),
     ],
 )
 def test_what_cannot_be_fitted_is_told(
@@ -89,6 +90,26 @@ def test_what_cannot_be_fitted_is_told(
     done = run("fit", file, "--out", tmp_path / "out", *words)
     assert done.exit_code == 2
     assert told in done.output
+
+
+def test_a_pretrained_model_writes_the_texts(tiny_model: Path, tmp_path: Path) -> None:
+    notes = [
+        (f"C{c:02d}", c % 3, f"Car {c} took step {n}, {c * n} long.")
+        for c in range(40)
+        for n in range(2)
+    ]
+    table, out = tmp_path / "notes.csv", tmp_path / "new.csv"
+    pd.DataFrame(notes, columns=["car", "load", "note"]).to_csv(table, index=False)
+    fit = ("fit", table, "--out", tmp_path / "fitted", "--group-by", "car", "--max-epochs", 1)
+    refused = run(*fit)
+    assert refused.exit_code == 2
+    assert "--model smollm2-135m" in refused.output
+    done = run(*fit, "--model", tiny_model, "--rank", 2, "--copy-guard", 0)
+    assert done.exit_code == 0, done.output
+    assert "Texts: note." in done.output
+    done = run("sample", tmp_path / "fitted", "--groups", 3, "--out", out)
+    assert done.exit_code == 0, done.output
+    assert pd.read_csv(out)["note"].notna().all()
 
 
 def test_rows_of_groups_and_groups_of_rows_are_told_apart(folder: Path, file: Path) -> None:

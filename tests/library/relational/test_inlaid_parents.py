@@ -115,6 +115,13 @@ def test_a_saved_synthesizer_writes_the_same_tables(
     assert again.schemas["person"] == sample.schemas["person"]
 
 
+def test_a_time_limit_leaves_no_row_without_its_parent(fitted: RelatedSynthesizer) -> None:
+    for seconds in (1e-6, 0.2):
+        tables = fitted.sample(9.0, seed=1, max_seconds=seconds).to_pandas()
+        assert sorted(tables["holder"]["person"]) == sorted(tables["person"]["code"])
+        assert set(tables["card"]["holder"]) <= set(tables["holder"]["hid"])
+
+
 def test_a_parent_that_some_rows_lack_is_found_for_them(real: dict[str, pd.DataFrame]) -> None:
     extra = pd.DataFrame([("P999", "Ulm", 30, 40)], columns=["code", "town", "since", "age"])
     tables = real | {"person": pd.concat([real["person"], extra])}

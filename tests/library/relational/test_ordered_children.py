@@ -126,6 +126,15 @@ def test_a_saved_synthesizer_writes_the_same_tables(
     assert all(again.tables[name].equals(table) for name, table in sample.tables.items())
 
 
+def test_a_time_limit_keeps_keys_and_order(fitted: RelatedSynthesizer) -> None:
+    for seconds in (1e-6, 0.3):
+        late = fitted.sample(9.0, seed=1, max_seconds=seconds)
+        tables = late.to_pandas()
+        assert late.report.is_partial
+        assert set(tables["trans"]["account"]) <= set(tables["account"]["id"])
+        assert gaps(tables).dropna().ge(0).all()
+
+
 def test_a_set_keeps_its_orders_as_json() -> None:
     assert MetadataSet.from_json(SET.to_json()) == SET
     assert '"order_by": "date"' in SET.to_json()
