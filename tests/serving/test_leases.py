@@ -2,11 +2,17 @@
 
 from __future__ import annotations
 
+import subprocess
+import sys
 import time
 from pathlib import Path
 
+import pytest
+import sqlalchemy as sa
 from llmsynth_serving.database.sessions import Database
-from llmsynth_serving.queue.leases import Reaper, Watch, present
+from llmsynth_serving.queue.leases import LEASES, Reaper, Watch, present
+
+NAME = "from llmsynth_serving.queue.worker_names import worker_name; print(worker_name())"
 
 
 def test_a_worker_is_silent_when_its_beat_stands_still_for_longer_than_allowed() -> None:
@@ -54,8 +60,10 @@ def test_old_beats_prove_nothing_just_after_an_outage() -> None:
     assert watch.silent({"a": 2}, 604, {"a": 0.0}) == []
 
 
-def reaper(name: str, database: Database, recovered: list[str]) -> Reaper:
-    times = {"beat_seconds": 0.05, "lease_seconds": 0.4}
+def reaper(
+    name: str, database: Database, recovered: list[str], lease_seconds: float = 0.4
+) -> Reaper:
+    times = {"beat_seconds": 0.05, "lease_seconds": lease_seconds}
     return Reaper(name, database, queues=["cpu"], running=set, recover=recovered.extend, **times)
 
 
@@ -86,4 +94,22 @@ def test_a_worker_that_is_starting_watches_others_but_takes_nothing_yet(tmp_path
     assert time.monotonic() - opened < 0.4, "it had seen long before that the other was silent"
     wait_until(lambda: [worker.worker for worker in present(database)] == ["late"])
     late.close()
+    database.close()
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="processes are seen in /proc")
+def test_a_worker_that_was_killed_on_this_machine_is_not_waited_for(tmp_path: Path) -> None:
+    database = Database(f"sqlite:///{tmp_path / 'queue.db'}")
+    said = subprocess.run([sys.executable, "-c", NAME], capture_output=True, text=True, check=True)
+    killed, recovered = said.stdout.strip(), []
+    patient = reaper("patient", database, recovered, lease_seconds=600)
+    patient.start()
+    patient.open()
+    wait_until(lambda: bool(present(database)))
+    lease = {"worker": killed, "beat": 9, "queues": "cpu", "seen_at": sa.func.now()}
+    with database.session() as session:
+        session.execute(LEASES.insert().values(**lease))
+    wait_until(lambda: recovered == [killed])
+    wait_until(lambda: [worker.worker for worker in present(database)] == ["patient"])
+    patient.close()
     database.close()

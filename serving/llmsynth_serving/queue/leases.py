@@ -15,6 +15,7 @@ import sqlalchemy as sa
 import structlog
 
 from llmsynth_serving.database.sessions import Database
+from llmsynth_serving.queue.worker_names import has_ended
 
 LEASES = sa.Table(
     "llmsynth_worker",
@@ -195,7 +196,9 @@ class Reaper(threading.Thread):
         self._beat += 1
         is_open = self._is_open
         beats, ages = self._beats(self._queues if is_open else STARTING)
-        dead = self._watch.silent(beats, time.monotonic(), ages)
+        silent = set(self._watch.silent(beats, time.monotonic(), ages))
+        # One that was killed on this machine is seen at once; of all others, silence tells.
+        dead = [worker for worker in beats if worker in silent or has_ended(worker)]
         self.is_first = self._worker == min(set(beats) - set(dead), default=self._worker)
         dead = [worker for worker in dead if worker != self._worker]
         if dead and is_open:

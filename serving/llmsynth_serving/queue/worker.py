@@ -23,7 +23,8 @@ from llmsynth_serving.queue.leases import Reaper
 from llmsynth_serving.queue.leftovers import Leftovers
 from llmsynth_serving.queue.places import GPU, gpu_queue, memory_of
 from llmsynth_serving.queue.retention import SECONDS_BETWEEN, Retention
-from llmsynth_serving.queue.workflows import WorkerState, use, worker_name
+from llmsynth_serving.queue.worker_names import worker_name
+from llmsynth_serving.queue.workflows import WorkerState, use
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
 

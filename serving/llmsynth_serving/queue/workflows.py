@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import time
 from collections.abc import Callable
 from dataclasses import dataclass
@@ -141,8 +140,3 @@ async def _despite_outages(function: Callable[P, T], *args: P.args, **kwargs: P.
             if time.monotonic() > deadline:
                 raise
             await asyncio.sleep(1)
-
-
-def worker_name() -> str:
-    """A name that no other start of a worker has; under the default one, workers steal jobs."""
-    return f"{os.uname().nodename}-{os.getpid()}-{os.urandom(4).hex()}"
