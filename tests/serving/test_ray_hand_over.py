@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pyarrow.parquet as pq
@@ -110,17 +110,21 @@ def test_ray_draws_a_job_to_the_rows_of_one_run_and_ends_with_it(workplace, clus
         rows = pq.read_table(file)
     with workplace.storage.local_copy(bundle, workplace.settings.home) as folder:
         assert rows.equals(Synthesizer.load(folder).sample(ROWS, seed=3).table)
-    assert not workplace.storage.exists(parts_of(whole.id))
+    _until(lambda: not workplace.storage.exists(parts_of(whole.id)), "its parts stayed")
 
     cancelled = workplace.submit(_sample(4_000_000, "never", **{**order, "seed": 4}))
     workplace.wait(cancelled, lambda job: job.progress.get("done", 0) > 0, seconds=300)
     assert ray.available_resources().get("CPU", 0) < 2
     assert workplace.backlog.cancel(cancelled.id)
-    deadline = time.monotonic() + 60
-    while ray.available_resources().get("CPU", 0) < 2:
-        assert time.monotonic() < deadline, "its workers went on without it"
-        time.sleep(0.5)
+    _until(lambda: ray.available_resources().get("CPU", 0) == 2, "its workers went on without it")
     assert workplace.job(cancelled.id).state == "cancelled"
+
+
+def _until(holds: Callable[[], bool], otherwise: str) -> None:
+    deadline = time.monotonic() + 60
+    while not holds():
+        assert time.monotonic() < deadline, otherwise
+        time.sleep(0.5)
 
 
 def _stamps(folder: Path) -> dict[str, tuple[int, int]]:
