@@ -6,7 +6,8 @@
 Each table is cut in a train and a test half; the test half keeps its class shares, the train half
 loses rows of the rare class until 20, 50 or 100 are left. Generators see the train half. Every way
 is taught with several seeds and asked the test half (`llmsynth_eval.utility.augmentation_benefit`):
-AUPRC with a paired bootstrap. `--sdv` is the interpreter of the SDV peer's environment.
+AUPRC with a paired bootstrap. `--systems whole` are rows that llmsynth draws whole instead of out
+of real ones; `ctgan` needs `--sdv`, the interpreter of the SDV peer's environment.
 """
 
 from __future__ import annotations
@@ -35,6 +36,7 @@ MOST_OTHERS = 2_000
 MOST_TEST = 4_000
 AMOUNTS: tuple[float | str, ...] = (1.0, 5.0, "balance")
 SDV_SECONDS = 1_200
+NAMES = {"ours": "llmsynth", "whole": "llmsynth, drawn whole", "ctgan": "CTGAN (SDV)"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -63,9 +65,9 @@ def main() -> None:
         print(table(options.results))
         return
     done = {(line["table"], line["count"], line["system"]) for line in read(options.results)}
-    for rare in TABLES:
-        for count in COUNTS:
-            for system in ("ours", "ctgan") if options.sdv else ("ours",):
+    for rare in [rare for rare in TABLES if rare.name in options.tables]:
+        for count in options.counts:
+            for system in options.systems:
                 if (rare.name, count, system) in done:
                     continue
                 line = run(rare, count, system, options)
@@ -79,7 +81,10 @@ def run(rare: Rare, count: int, system: str, options: argparse.Namespace) -> dic
     train, test = cut(rare, count, options.data, seed=options.seed)
     num_rows = len(train) - 2 * count
     started = time.process_time()
-    made, seconds = (ours if system == "ours" else ctgan)(rare, train, num_rows, options)
+    if system == "ctgan":
+        made, told = ctgan(rare, train, num_rows, options)
+    else:
+        made, told = ours(rare, train, num_rows, system, options)
     found = augmentation_benefit(
         train,
         test,
@@ -98,7 +103,7 @@ def run(rare: Rare, count: int, system: str, options: argparse.Namespace) -> dic
         "train_rows": len(train),
         "test_rows": len(test),
         "test_rare": found.num_test_rare,
-        "seconds": seconds,
+        **told,
         "cpu_seconds": round(time.process_time() - started, 1),
         "date": time.strftime("%Y-%m-%d"),
         "machine": describe(),
@@ -128,9 +133,9 @@ def cut(rare: Rare, count: int, data: Path, *, seed: int) -> tuple[pd.DataFrame,
 
 
 def ours(
-    rare: Rare, train: pd.DataFrame, num_rows: int, options: argparse.Namespace
-) -> tuple[pd.DataFrame, dict[str, float]]:
-    """Rows of the rare class by llmsynth with its default settings."""
+    rare: Rare, train: pd.DataFrame, num_rows: int, system: str, options: argparse.Namespace
+) -> tuple[pd.DataFrame, dict[str, object]]:
+    """Rows of the rare class by llmsynth with its default settings, or drawn whole."""
     started = time.perf_counter()
     # The share that `num_rows` more rows of the class make; the verdict is asked for elsewhere.
     share = (num_rows + (train[rare.target] == rare.value).sum()) / (len(train) + num_rows)
@@ -138,15 +143,23 @@ def ours(
         train,
         {rare.target: {rare.value: float(share)}},
         synthesizer=Synthesizer(target=rare.target, seed=options.seed, personal_data="keep"),
-        settings=RebalanceSettings(test_share=0, seed=options.seed),
+        settings=RebalanceSettings(
+            method="whole" if system == "whole" else "auto", test_share=0, seed=options.seed
+        ),
     )
+    (account,) = found.groups
     made = to_pandas(found.synthetic, found.schema).astype({rare.target: str})
-    return made, {"fit": found.synthesizer.fit_seconds_, "all": time.perf_counter() - started}
+    return made, {
+        "seconds": {"fit": found.synthesizer.fit_seconds_, "all": time.perf_counter() - started},
+        "redrawn": account.redrawn,
+        "kept_cells": account.kept_cells,
+        "copies_left_out": account.copies,
+    }
 
 
 def ctgan(
     rare: Rare, train: pd.DataFrame, num_rows: int, options: argparse.Namespace
-) -> tuple[pd.DataFrame, dict[str, float]]:
+) -> tuple[pd.DataFrame, dict[str, object]]:
     """Rows of the rare class by SDV's CTGAN, conditioned on it."""
     script = Path(__file__).parent / "peers" / "sdv" / "rare.py"
     with TemporaryDirectory() as folder:
@@ -163,7 +176,8 @@ def ctgan(
             env={"PYTHONPATH": str(script.parents[1] / "contract"), "OMP_NUM_THREADS": "1"},
         )
         made = pd.read_csv(out, keep_default_na=False, na_values=[""], dtype={rare.target: str})
-    return made[list(train.columns)], json.loads(told.stdout.strip().splitlines()[-1])
+    seconds = json.loads(told.stdout.strip().splitlines()[-1])
+    return made[list(train.columns)], {"seconds": seconds}
 
 
 def _figures(found: Augmentation) -> dict[str, object]:
@@ -221,7 +235,7 @@ def _rows(lines: list[dict[str, object]], counts: list[int]) -> Iterator[str]:
                 continue
             later = [other["added"] for other in arms if other["kind"] == arm["kind"]]
             amount = f", {_amount(later.index(arm['added']), len(later))}" if arm["added"] else ""
-            name = {"ours": "llmsynth", "ctgan": "CTGAN (SDV)"}[str(line["system"])]
+            name = NAMES[str(line["system"])]
             title = f"{name if is_made else arm['kind']}{amount}"
             low, high = arm["difference_interval"]  # type: ignore[misc]
             text = f"{arm['auprc']:.3f}"
@@ -230,12 +244,11 @@ def _rows(lines: list[dict[str, object]], counts: list[int]) -> Iterator[str]:
             cells.setdefault(title, {})[int(str(line["count"]))] = text
     for title, found in cells.items():
         yield f"| {title} | {' | '.join(found.get(count, '-') for count in counts)} |"
-    for system in ("ours", "ctgan"):
+    for system in NAMES:
         verdicts = {int(str(li["count"])): li for li in lines if li["system"] == system}
         if verdicts:
             texts = [str(verdicts[c]["verdict"]) if c in verdicts else "-" for c in counts]
-            name = {"ours": "llmsynth", "ctgan": "CTGAN"}[system]
-            yield f"| verdict on {name} | {' | '.join(texts)} |"
+            yield f"| verdict on {NAMES[system]} | {' | '.join(texts)} |"
 
 
 def _arms(line: dict[str, object]) -> list[dict[str, object]]:
@@ -253,6 +266,10 @@ def _options() -> argparse.Namespace:
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0] if __doc__ else "")
     parser.add_argument("--data", type=Path, default=Path("data"))
     parser.add_argument("--results", type=Path, required=True)
+    names = [rare.name for rare in TABLES]
+    parser.add_argument("--tables", nargs="+", choices=names, default=names)
+    parser.add_argument("--counts", nargs="+", type=int, default=COUNTS)
+    parser.add_argument("--systems", nargs="+", choices=list(NAMES), default=["ours"])
     parser.add_argument("--sdv", type=Path, help="python of the SDV peer's environment")
     parser.add_argument("--seeds", type=int, default=3)
     parser.add_argument("--seed", type=int, default=0)

@@ -32,6 +32,14 @@ if TYPE_CHECKING:
     from llmsynth.uses.rebalanced import Rebalanced
 
 
+class Method(StrEnum):
+    """How rows of the group come about."""
+
+    auto = "auto"
+    redraw = "redraw"
+    whole = "whole"
+
+
 class Learner(StrEnum):
     """Who is taught by each way of treating the rare rows."""
 
@@ -65,6 +73,13 @@ def rebalance_command(
     test_share: Annotated[
         float, typer.Option(help="Share of TABLE held out for it instead; 0: no verdict.")
     ] = 0.25,
+    method: Annotated[
+        Method,
+        typer.Option(
+            help="redraw: real rows of the group with about half of their cells drawn anew; whole: "
+            "all cells drawn. auto: redraw where it can be done."
+        ),
+    ] = Method.auto,
     relabel: Annotated[
         bool,
         typer.Option("--relabel", help="Keep rows that a classifier of real rows agrees with."),
@@ -105,6 +120,7 @@ def rebalance_command(
 
     learners = tuple(one.value for one in learner or (Learner.boosting, Learner.linear))
     settings = RebalanceSettings(
+        method=method.value,
         test_share=test_share,
         relabel=relabel,
         origin=origin,
@@ -168,6 +184,12 @@ def _tell(found: Rebalanced, out: Path, report: Path | None) -> None:
             f"rose from {account.prior:.2%} to {account.share:.2%}."
             + (f" {account.relabelled:,} left out by the classifier." if account.relabelled else "")
         )
+        if account.kept_cells is not None:
+            typer.echo(
+                f"{account.redrawn:,} of them began from a real row and share "
+                f"{account.kept_cells:.0%} of their cells with it; "
+                f"{account.copies:,} near copies left out."
+            )
     typer.echo(found.words)
     held = f"; {found.test.num_rows:,} real rows held out" if found.test is not None else ""
     typer.echo(f"Wrote {found.table.num_rows:,} rows to {out}{held}.")

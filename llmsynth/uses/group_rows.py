@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 import numpy as np
 import numpy.typing as npt
@@ -10,12 +10,10 @@ import pyarrow as pa
 
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.progress import Progress, silent
-from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
-from llmsynth.training.teacher import Teacher
+from llmsynth.uses.group_classifier import GroupClassifier
 from llmsynth.uses.groups import Group
 
-Mask = npt.NDArray[np.bool_]
 _MOST_DRAWS = 400
 """Rows drawn at most for each row wanted, where a range or a classifier has to agree."""
 _FEWEST_DRAWS = 20_000
@@ -28,26 +26,12 @@ class GroupRows:
     table: pa.Table
     relabelled: int
     """Rows that the classifier called otherwise, and that were left out."""
-
-
-class Labeller:
-    """Does a classifier of the real rows call a row one of the group?
-
-    It is taught by the real train rows and asked synthetic ones; the odds are put to equal class
-    sizes first, so that a rare class is called at all.
-    """
-
-    def __init__(self, train: pa.Table, schema: TableSchema, group: Group) -> None:
-        self._schema = schema.without(group.where)
-        members = np.asarray(group.holds(train, schema))
-        self._share = float(members.mean())
-        self._teacher = Teacher(train, self._schema, "", members.astype(np.int64), 2)
-
-    def __call__(self, table: pa.Table) -> Mask:
-        """bool (rows,)."""
-        probability = self._teacher.probabilities(table)[:, 1].astype(np.float64)
-        called: Mask = probability * (1 - self._share) >= (1 - probability) * self._share
-        return called
+    begun_from: npt.NDArray[np.int64] = field(default_factory=lambda: np.empty(0, np.int64))
+    """int64: train row that each of the first rows began from; the others were drawn whole."""
+    kept: npt.NDArray[np.float64] = field(default_factory=lambda: np.empty(0))
+    """float64, of those: share of the cells that are as in that train row."""
+    copies: int = 0
+    """Rows that were nearly a train row of the group, and that were left out."""
 
 
 def draw_group(
@@ -55,7 +39,7 @@ def draw_group(
     group: Group,
     num_rows: int,
     *,
-    labeller: Labeller | None = None,
+    labeller: GroupClassifier | None = None,
     seed: int = 0,
     progress: Progress = silent,
 ) -> GroupRows:
@@ -76,7 +60,7 @@ def draw_group(
     for chunk in chunks:
         rows = chunk.filter(group.holds(chunk, schema))
         if labeller is not None and rows.num_rows:
-            agreed = labeller(rows)
+            agreed = labeller.agrees(rows)
             otherwise += int((~agreed).sum())
             rows = rows.filter(pa.array(agreed))
         kept.append(rows)

@@ -30,6 +30,12 @@ class GroupAccount:
     """Rows that should have been added and did not come about."""
     relabelled: int
     """Rows drawn that the classifier called otherwise; left out."""
+    redrawn: int
+    """Added rows that began from a real one; the others were drawn whole."""
+    kept_cells: float | None
+    """Mean share of their cells that are as in that real row; None where there are none."""
+    copies: int
+    """Rows that differed in under a tenth of their cells from a real one; left out."""
     prior: float
     """Share of the group among the real train rows."""
     share: float
@@ -58,6 +64,8 @@ class Rebalanced:
     """Real train rows, then synthetic ones."""
     train: pa.Table
     synthetic: pa.Table
+    begun_from: npt.NDArray[np.int64]
+    """int64, a synthetic row each: the row of `train` it began from; -1 where drawn whole."""
     test: pa.Table | None
     """Real rows held out; test what you teach by `table` on these."""
     schema: TableSchema

@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.errors import LlmsynthError, MissingExtraError, SettingsError
@@ -20,9 +21,10 @@ from llmsynth.tables.conforming import conform
 from llmsynth.tables.reading import read_table
 from llmsynth.uses.additions import Addition, additions
 from llmsynth.uses.asked_groups import AskedShares, column_told, groups_of
+from llmsynth.uses.drawing import METHODS, drawn_rows, must_be_whole
 from llmsynth.uses.emphasis import emphasised
 from llmsynth.uses.fitting import is_fitted
-from llmsynth.uses.group_rows import GroupRows, Labeller, draw_group
+from llmsynth.uses.group_rows import GroupRows
 from llmsynth.uses.groups import Group
 from llmsynth.uses.origin import check_origin, mixed
 from llmsynth.uses.rebalanced import GroupAccount, Rebalanced
@@ -38,6 +40,13 @@ NOT_MEASURED = "not measured"
 class RebalanceSettings:
     """How to rebalance."""
 
+    method: str = "auto"
+    """`redraw`: a real row of the group with half of its cells drawn anew, in steps that
+    classifiers of the real rows accept (`llmsynth.uses.redrawing`). Such rows keep cells of real
+    people, as the rebalanced table does that holds the real rows anyway: never hand them on as
+    anonymous. `whole`: rows drawn with the group's cells alone given; of few real rows the model
+    learns too little to be of use so. `auto`: `redraw` where it can be done, which is not under
+    differential privacy, with free text, or where a language model writes all columns."""
     test_share: float = 0.25
     """Share of the rows that is held out of everything but the verdict; 0 for no verdict."""
     relabel: bool = False
@@ -48,6 +57,8 @@ class RebalanceSettings:
     seed: int = 0
 
     def __post_init__(self) -> None:
+        if self.method not in METHODS:
+            raise SettingsError(f"method is {', '.join(METHODS)}, got {self.method!r}.")
         if not 0 <= self.test_share < 1:
             raise SettingsError(f"test_share lies from 0 to below 1, got {self.test_share}.")
 
@@ -79,7 +90,8 @@ def rebalance(
         pages: folder for a page and a JSON file on each group.
 
     Raises:
-        SettingsError: shares that cannot be, a synthesizer that is fitted already.
+        SettingsError: shares that cannot be, a synthesizer that is fitted already, `redraw` where
+            it cannot be done.
         ConditionError: a column or cell that the schema cannot hold.
         TableError, SchemaError: the table cannot be learned as it stands.
         MissingExtraError: the judges are not installed; `test_share=0` does without.
@@ -90,6 +102,7 @@ def rebalance(
     source = read_table(table, missing=missing)
     check_origin(settings.origin, source.column_names)
     synthesizer = _unfitted(synthesizer, target, settings)
+    must_be_whole(synthesizer, settings.method)  # refuses before the fit what cannot be done
     schema = synthesizer.schema or infer_schema(source, target=synthesizer.target)
     typed = conform(source, schema)
     groups = groups_of(target, typed, schema)
@@ -99,14 +112,23 @@ def rebalance(
         train, held = _split(typed, schema, groups, settings)
     plan = additions(groups, train, schema)
     _fit(synthesizer, train, schema, plan, progress)
-    drawn = _drawn(synthesizer, plan, train, settings, progress)
     columns = list(synthesizer.schema_.names)  # less free text, where it was to be dropped
+    drawn = drawn_rows(
+        synthesizer,
+        plan,
+        train.select(columns),
+        method=settings.method,
+        relabel=settings.relabel,
+        seed=settings.seed,
+        progress=progress,
+    )
     kept, schema = train.select(columns), schema.without(set(schema.names) - set(columns))
     made = pa.concat_tables([kept.slice(0, 0), *(_as(rows.table, kept) for rows in drawn)])
     return Rebalanced(
         table=mixed(kept, made, settings.origin),
         train=kept,
         synthetic=made,
+        begun_from=np.concatenate([_begun_from(rows) for rows in drawn]),
         test=held.select(columns) if has_test else None,
         schema=schema,
         groups=_accounts(plan, drawn, train.num_rows),
@@ -173,29 +195,6 @@ def _fit(
     synthesizer.fit(train.take(pa.array(rows)), progress=progress, entities=rows)
 
 
-def _drawn(
-    synthesizer: Synthesizer,
-    plan: Sequence[Addition],
-    train: pa.Table,
-    settings: RebalanceSettings,
-    progress: Progress,
-) -> list[GroupRows]:
-    schema = synthesizer.schema_
-    out = []
-    for number, step in enumerate(plan):
-        if not step.rows:
-            out.append(GroupRows(table=train.slice(0, 0), relabelled=0))
-            continue
-        learned = train.select(list(schema.names))
-        labeller = Labeller(learned, schema, step.group) if settings.relabel else None
-        seed = settings.seed + number
-        rows = draw_group(
-            synthesizer, step.group, step.rows, labeller=labeller, seed=seed, progress=progress
-        )
-        out.append(rows)
-    return out
-
-
 def _accounts(
     plan: Sequence[Addition], drawn: Sequence[GroupRows], num_train: int
 ) -> tuple[GroupAccount, ...]:
@@ -207,6 +206,9 @@ def _accounts(
             added=rows.table.num_rows,
             short=step.rows - rows.table.num_rows,
             relabelled=rows.relabelled,
+            redrawn=len(rows.begun_from),
+            kept_cells=float(rows.kept.mean()) if len(rows.kept) else None,
+            copies=rows.copies,
             prior=step.before / num_train,
             share=(step.before + rows.table.num_rows) / total,
         )
@@ -242,6 +244,11 @@ def _verdict(
     except LlmsynthError as error:
         words = f"Not measured. {error}"
         return Verdict(group=group.label, verdict=NOT_MEASURED, words=words, details={})
+
+
+def _begun_from(rows: GroupRows) -> npt.NDArray[np.int64]:
+    whole = np.full(rows.table.num_rows - len(rows.begun_from), -1)
+    return np.concatenate([rows.begun_from, whole])
 
 
 def _as(rows: pa.Table, kept: pa.Table) -> pa.Table:
