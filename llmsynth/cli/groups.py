@@ -148,7 +148,8 @@ def shortfall(report: GroupReport) -> str:
 def _learned(synthesizer: GroupedSynthesizer) -> str:
     layout = synthesizer.layout_
     static = ", ".join(layout.static) or "none"
-    changing = ", ".join(column.name for column in synthesizer.rows_.columns) or "none"
+    names = [column.name for column in synthesizer.rows_.columns]
+    changing = ", ".join(name for name in names if name in layout.names) or "none"
     texts = [] if synthesizer.texts_ is None else synthesizer.texts_.columns
     told = f" Texts: {', '.join(column.name for column in texts)}." if texts else ""
     return (

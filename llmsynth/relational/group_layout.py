@@ -17,6 +17,7 @@ from llmsynth.relational.group_rows import (
     GroupRows,
     changing_group,
     numbered,
+    only_changing,
     sorted_by_group,
     static_columns,
 )
@@ -172,7 +173,7 @@ def lay_out(
     }
     free = [n for n in schema.names if n not in {group_by, order_by, *named}]
     found = static_columns(rows, free) if static is None else _declared(rows, static)
-    row_schema = schema.without([n for n in schema.names if n not in free or n in found])
+    rows, row_schema = only_changing(rows, schema, [n for n in free if n not in found])
     heads = rows.heads(list(found))
     head_schema = _head_schema(heads, schema, is_inferred)
     heads, head_schema = _with_extent(heads, head_schema, rows, ticks, axis)

@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -10,7 +11,11 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llmsynth.relational.time_axis import Ticks
+from llmsynth.schema.columns import NumberColumn
+from llmsynth.schema.table_schema import TableSchema
 
+BLANK = "#"
+"""A column of zeros, for rows of keys and times alone."""
 _FEWEST_LONG_GROUPS = 20
 """Groups of two rows and more that it takes to call a column static."""
 
@@ -51,6 +56,21 @@ def sorted_by_group(
     first = np.concatenate([[0], np.cumsum(lengths)[:-1]]).astype(np.int64)
     rows_of = GroupRows(table=table.take(pa.array(order)), first=first, lengths=lengths)
     return rows_of, None if ticks is None else ticks[order]
+
+
+def only_changing(
+    rows: GroupRows, schema: TableSchema, names: Sequence[str]
+) -> tuple[GroupRows, TableSchema]:
+    """Rows, and the schema of the columns that a model of them draws, which must be one at least.
+
+    Args:
+        names: columns that change within a group, the ordering one left out.
+    """
+    if names:
+        return rows, schema.without([name for name in schema.names if name not in names])
+    zeros = pa.array(np.zeros(rows.table.num_rows, dtype=np.int64))
+    blank = replace(rows, table=rows.table.append_column(BLANK, zeros))
+    return blank, TableSchema(columns=(NumberColumn(name=BLANK),))
 
 
 def static_columns(rows: GroupRows, names: list[str]) -> tuple[str, ...]:

@@ -13,7 +13,7 @@ import pyarrow as pa
 from llmsynth.errors import BundleError
 from llmsynth.progress import Progress
 from llmsynth.relational.group_layout import LaidOut
-from llmsynth.relational.group_rows import static_columns
+from llmsynth.relational.group_rows import BLANK, static_columns
 from llmsynth.relational.row_drawer import DrawSettings, RowDrawer
 from llmsynth.relational.written_rows import Written
 from llmsynth.schema.columns import Column, IdentifierColumn, TextColumn
@@ -50,7 +50,8 @@ class GroupTexts:
         heads = [c for c in layout.head_schema.columns if c.name in layout.kept.static]
         order = [] if layout.axis is None else [layout.axis.column]
         typed = [c for c in (*heads, *order) if not isinstance(c, IdentifierColumn)]
-        columns = (*typed, *layout.row_schema.columns, *layout.texts)
+        changing = [c for c in layout.row_schema.columns if c.name != BLANK]
+        columns = (*typed, *changing, *layout.texts)
         synthesizer.schema = TableSchema(columns=columns)
         synthesizer.fit(
             layout.rows.table.select([column.name for column in columns]),

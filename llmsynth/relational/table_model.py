@@ -15,7 +15,7 @@ from llmsynth.progress import Progress, silent
 from llmsynth.relational.child_counts import CountShares
 from llmsynth.relational.child_times import drawn_extent, ends
 from llmsynth.relational.group_plan import GroupPlan
-from llmsynth.relational.group_rows import GroupRows, sorted_by_group
+from llmsynth.relational.group_rows import GroupRows, only_changing, sorted_by_group
 from llmsynth.relational.inlaid import Inlaid
 from llmsynth.relational.matching import Codes
 from llmsynth.relational.past import Groups
@@ -271,10 +271,5 @@ def _without_order(part: TablePart, rows: GroupRows) -> tuple[GroupRows, TableSc
     """Rows and schema less the ordering column, which is made of gaps."""
     if part.axis is None:
         return rows, part.schema
-    kept = tuple(c for c in part.schema.columns if c.name != part.axis.column.name)
-    if kept:
-        table = rows.table.select([column.name for column in kept])
-        return replace(rows, table=table), part.schema.without([part.axis.column.name])
-    # A table of keys and times alone.
-    blank = pa.table({"#": np.zeros(rows.table.num_rows, dtype=np.int64)})
-    return replace(rows, table=blank), TableSchema(columns=(NumberColumn(name="#"),))
+    changing = [n for n in part.schema.names if n != part.axis.column.name]
+    return only_changing(rows, part.schema, changing)

@@ -13,6 +13,7 @@ import pyarrow.compute as pc
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.privacy.rare_values import DEFAULT_FLOOR, protect_rare_values
 from llmsynth.relational.child_times import ends, extent_columns
+from llmsynth.relational.group_rows import BLANK
 from llmsynth.relational.keys import key_column
 from llmsynth.relational.second_parents import is_inlaid, with_second_parents
 from llmsynth.relational.table_part import TablePart, context_of, count_name
@@ -155,12 +156,12 @@ def _plain(metadata: MetadataSet, name: str, table: pa.Table, drop_text: bool) -
         free = [c.name for c in kept]
     keys = metadata.keys_of(name)
     # A table of keys alone gets its columns with the counts.
-    blank = NumberColumn(name="#")
+    blank = NumberColumn(name=BLANK)
     return TablePart(
         name=name,
         names=tuple(n for n in table.column_names if n in keys or n in free),
         key=None,
-        cells=cells if columns else pa.table({"#": np.zeros(table.num_rows, dtype=np.int64)}),
+        cells=cells if columns else pa.table({BLANK: np.zeros(table.num_rows, dtype=np.int64)}),
         schema=TableSchema(columns=columns or (blank,), constraints=constraints),
         named=named,
         parent_of={},

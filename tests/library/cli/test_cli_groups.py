@@ -93,8 +93,9 @@ def test_what_cannot_be_fitted_is_told(
 
 
 def test_a_pretrained_model_writes_the_texts(tiny_model: Path, tmp_path: Path) -> None:
+    words = ("tired", "well again", "in some pain")
     notes = [
-        (f"C{c:02d}", c % 3, f"Car {c} took step {n}, {c * n} long.")
+        (f"C{c:02d}", c % 3, f"Day {c}: at step {n} the driver feels {words[(c + n) % 3]}.")
         for c in range(40)
         for n in range(2)
     ]

@@ -236,6 +236,13 @@ def test_groups_need_no_static_column() -> None:
     assert sample.table.column_names == ["patient", "day", "food"]
 
 
+def test_groups_may_be_of_names_and_times_alone() -> None:
+    table = visits(60)[["patient", "day"]]
+    rows = quick(max_epochs=2).fit(table).sample(25).to_pandas()
+    assert list(rows.columns) == ["patient", "day"]
+    assert rows["patient"].nunique() == 25
+
+
 def test_before_a_fit_there_are_no_rows() -> None:
     with pytest.raises(NotFittedError):
         quick().sample(3)

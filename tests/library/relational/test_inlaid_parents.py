@@ -117,7 +117,7 @@ def test_a_saved_synthesizer_writes_the_same_tables(
 
 def test_a_time_limit_leaves_no_row_without_its_parent(fitted: RelatedSynthesizer) -> None:
     for seconds in (1e-6, 0.2):
-        tables = fitted.sample(9.0, seed=1, max_seconds=seconds).to_pandas()
+        tables = fitted.sample(4.0, seed=1, max_seconds=seconds).to_pandas()
         assert sorted(tables["holder"]["person"]) == sorted(tables["person"]["code"])
         assert set(tables["card"]["holder"]) <= set(tables["holder"]["hid"])
 
