@@ -26,6 +26,8 @@ from llmsynth_serving.settings import ServiceSettings
 DRAIN_SECONDS = 10
 """How long requests under way may take to end after SIGTERM."""
 
+KEEP_ALIVE_SECONDS = 75
+"""Longer than clients and proxies keep an idle connection, which must not end under a request."""
 STILL_SECONDS = 60
 """An API process that gives no sign of life for so long is replaced, where there are several."""
 
@@ -93,6 +95,7 @@ def api_command(
         access_log=False,
         server_header=False,
         timeout_graceful_shutdown=DRAIN_SECONDS,
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
     )
 
 

@@ -6,11 +6,13 @@ import os
 from dataclasses import dataclass
 from typing import Self
 
+from llmsynth_serving.accounts.known_callers import KnownCallers
 from llmsynth_serving.database.sessions import Database
 from llmsynth_serving.processes.forks import Forks
 from llmsynth_serving.queue.backlog import Backlog
 from llmsynth_serving.queue.leases import Presence, present
 from llmsynth_serving.queue.places import able
+from llmsynth_serving.queue.submitter import Submitter
 from llmsynth_serving.rows.desk import RowDesk
 from llmsynth_serving.settings import ServiceSettings
 from llmsynth_serving.storage import Storage
@@ -26,9 +28,11 @@ class Service:
     database: Database
     storage: Storage
     backlog: Backlog
+    submitter: Submitter
     desk: RowDesk
     readers: Forks
     """Processes that read uploaded files."""
+    callers: KnownCallers
     leases: Database
     """The queue's own database, where workers beat."""
 
@@ -36,13 +40,16 @@ class Service:
     def open(cls, settings: ServiceSettings) -> Self:
         """Connect to everything that the settings name."""
         database = Database(settings.database)
+        backlog = Backlog(database, settings)
         return cls(
             settings=settings,
             database=database,
             storage=Storage(settings.storage),
-            backlog=Backlog(database, settings),
+            backlog=backlog,
+            submitter=Submitter(backlog),
             desk=RowDesk(settings),
             readers=Forks(READER, {**os.environ, **settings.to_environment()}),
+            callers=KnownCallers(),
             leases=Database(settings.leases),
         )
 
@@ -63,6 +70,7 @@ class Service:
         """Give back all connections."""
         self.desk.close()
         self.readers.close()
+        self.submitter.close()
         self.backlog.close()
         self.leases.close()
         self.database.close()

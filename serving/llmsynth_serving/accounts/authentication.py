@@ -36,7 +36,9 @@ class KeyAuthentication(AbstractAuthenticationMiddleware):
             caller = await asyncio.to_thread(_signed_in, service, token) if token else None
             return AuthenticationResult(user=caller, auth=token if caller else None)
         text = key_of(connection)
-        caller = await asyncio.to_thread(_caller, service, text) if text else None
+        if text is None:
+            return AuthenticationResult(user=None, auth=None)
+        caller = service.callers.find(text) or await asyncio.to_thread(_caller, service, text)
         return AuthenticationResult(user=caller, auth=None)
 
 
@@ -69,7 +71,10 @@ def requires(scope: Scope) -> Guard:
 
 def _caller(service: Service, text: str) -> Caller | None:
     with service.database.reading() as session:
-        return find_caller(session, text)
+        caller = find_caller(session, text)
+    if caller is not None:
+        service.callers.remember(text, caller)
+    return caller
 
 
 def _signed_in(service: Service, token: str) -> Caller | None:

@@ -12,7 +12,6 @@ from typing import Literal, get_args
 
 from argon2 import PasswordHasher
 from argon2.exceptions import InvalidHashError, VerificationError
-from sqlalchemy import select
 from sqlalchemy.orm import Session
 
 from llmsynth.errors import InputError
@@ -34,6 +33,9 @@ class Caller:
     project_id: str
     scope: Scope
     key_name: str
+    max_rows: int | None = None
+    max_running_jobs: int | None = None
+    """The key's limits; None is no limit."""
     order_id: str | None = None
     """Id of the job that this request may make, where it may be sent again."""
 
@@ -78,7 +80,7 @@ def find_caller(session: Session, text: str) -> Caller | None:
     key_id, _, secret = rest.partition("_")
     if mark != MARK or not key_id or not secret:
         return None
-    key = session.scalar(select(ApiKey).where(ApiKey.id == key_id))
+    key = session.get(ApiKey, key_id)
     if key is None or not _is_right(key.secret_hash, secret):
         return None
     return holder(key)
@@ -91,7 +93,14 @@ def holder(key: ApiKey) -> Caller | None:
     if key.expires_at is not None and key.expires_at <= now():
         return None
     scope = next(scope for scope in SCOPES if scope == key.scope)
-    return Caller(key_id=key.id, project_id=key.project_id, scope=scope, key_name=key.name)
+    return Caller(
+        key_id=key.id,
+        project_id=key.project_id,
+        scope=scope,
+        key_name=key.name,
+        max_rows=key.max_rows,
+        max_running_jobs=key.max_running_jobs,
+    )
 
 
 def rotate_key(session: Session, key: ApiKey, *, name: str | None = None) -> tuple[ApiKey, str]:

@@ -52,12 +52,14 @@ class KeyController(Controller):
         caller = request.user
         with request.app.state.service.database.session() as session:
             key, text = keys.rotate(session, key_id, project_id=caller.project_id, caller=caller)
+        request.app.state.service.callers.forget()
         return NewKeyDocument(key=text, details=KeyDocument.of(key))
 
     @post("/{key_id:str}/revoke", status_code=200, sync_to_thread=True)
     def revoke(self, request: Asked, key_id: FromPath[str]) -> KeyDocument:
-        """End a key, from the next request on."""
+        """End a key, from the next request on; at another API process, within two seconds."""
         caller = request.user
         with request.app.state.service.database.session() as session:
             key = keys.revoke(session, key_id, project_id=caller.project_id, caller=caller)
+        request.app.state.service.callers.forget()
         return KeyDocument.of(key)

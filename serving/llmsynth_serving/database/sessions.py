@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
+from threading import RLock
 
 from sqlalchemy import Connection, Engine, create_engine, event
 from sqlalchemy.engine.interfaces import DBAPIConnection
@@ -24,18 +25,26 @@ class Database:
 
     def __init__(self, url: str) -> None:
         self.engine = _sqlite(url) if url.startswith("sqlite") else _server(url)
+        # SQLite has one writer at a time, and whoever waits for it in the file sleeps and tries
+        # again: in this process they stand in line.
+        is_file = url.startswith("sqlite")
+        self._writers: AbstractContextManager[object] = RLock() if is_file else nullcontext()
+        self._reader = self.engine.execution_options(**{_READING: True})
 
     @contextmanager
     def session(self) -> Iterator[Session]:
         """One transaction: committed at the end of the block, rolled back by an error."""
-        with Session(self.engine, expire_on_commit=False) as session, session.begin():
+        with (
+            self._writers,
+            Session(self.engine, expire_on_commit=False) as session,
+            session.begin(),
+        ):
             yield session
 
     @contextmanager
     def reading(self) -> Iterator[Session]:
         """One transaction that only reads: on SQLite it waits for no writer, and none for it."""
-        engine = self.engine.execution_options(**{_READING: True})
-        with Session(engine, expire_on_commit=False) as session, session.begin():
+        with Session(self._reader, expire_on_commit=False) as session, session.begin():
             yield session
 
     def close(self) -> None:

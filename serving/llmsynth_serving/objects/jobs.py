@@ -10,8 +10,8 @@ from sqlalchemy.orm import Session
 
 from llmsynth_serving.accounts.audit import note
 from llmsynth_serving.accounts.keys import Caller
-from llmsynth_serving.database.records import ApiKey, Job, Synthesizer, Table, new_id
-from llmsynth_serving.objects.ownership import find
+from llmsynth_serving.database.records import Job, Synthesizer, Table, new_id
+from llmsynth_serving.objects.ownership import find, require
 from llmsynth_serving.objects.refusals import ConflictError, QuotaError, RefusedInputError
 from llmsynth_serving.objects.resources import resources
 from llmsynth_serving.objects.shards import divide
@@ -32,16 +32,20 @@ def order_fit(
 ) -> Job:
     """Queue a fit; the synthesizer is there at once, in the state `fitting`."""
     with service.database.session() as session:
-        table = find(session, Table, table_id, project_id=caller.project_id)
-        synthesizer = Synthesizer(
-            project_id=caller.project_id, name=name, table_id=table.id, settings=settings
-        )
-        session.add(synthesizer)
-        session.flush()
-        ids = {"table_id": table.id, "synthesizer_id": synthesizer.id}
+        require(session, Table, table_id, project_id=caller.project_id)
+        ids = {"table_id": table_id, "synthesizer_id": new_id()}
         spec = {**ids, "settings": settings, **order}
         job = add_job(session, caller, kind="fit", name=name, spec=spec)
-        synthesizer.job_id = job.id
+        session.add(
+            Synthesizer(
+                id=ids["synthesizer_id"],
+                project_id=caller.project_id,
+                name=name,
+                table_id=table_id,
+                settings=settings,
+                job_id=job.id,
+            )
+        )
     return submitted(service, job)
 
 
@@ -87,8 +91,8 @@ def order_evaluation(
     if train_id == holdout_id:
         raise RefusedInputError("train_id and holdout_id must name two tables.")
     with service.database.session() as session:
-        for table in (train_id, holdout_id, table_id):
-            find(session, Table, table, project_id=caller.project_id)
+        tables = train_id, holdout_id, table_id
+        require(session, Table, *tables, project_id=caller.project_id)
         ids = {"train_id": train_id, "holdout_id": holdout_id, "table_id": table_id}
         spec = {**ids, "report_id": new_id(), "title": name, **order}
         job = add_job(session, caller, kind="evaluate", name=name, spec=spec)
@@ -149,21 +153,19 @@ def add_job(session: Session, caller: Caller, *, kind: str, name: str, spec: dic
         priority=int(spec.get("priority", USUAL_PRIORITY)),
     )
     session.add(job)
-    session.flush()
     note(session, caller, f"order {kind}", kind="job", object_id=job.id)
     return job
 
 
 def submitted(service: Service, job: Job) -> Job:
-    """The job, queued."""
+    """The job, on its way into the queue."""
     # After the commit: a worker may begin at once. A crash here is settled by the workers.
-    service.backlog.submit_or_leave(job)
+    service.submitter.submit(job)
     return job
 
 
 def _check_running(session: Session, caller: Caller) -> None:
-    key = session.get(ApiKey, caller.key_id)
-    if key is None or key.max_running_jobs is None:
+    if caller.max_running_jobs is None:
         return
     count = session.scalar(
         select(func.count())
@@ -174,9 +176,9 @@ def _check_running(session: Session, caller: Caller) -> None:
             Job.parent_id.is_(None),
         )
     )
-    if (count or 0) >= key.max_running_jobs:
+    if (count or 0) >= caller.max_running_jobs:
         raise QuotaError(
-            f"{count} jobs are queued or running, and this key allows {key.max_running_jobs}.",
+            f"{count} jobs are queued or running, and this key allows {caller.max_running_jobs}.",
             hint="Wait for one to end, or cancel one.",
         )
 
@@ -187,17 +189,16 @@ def check_rows(session: Session, caller: Caller, rows: int) -> None:
     Raises:
         QuotaError: it is more.
     """
-    key = session.get(ApiKey, caller.key_id)
-    if key is None or key.max_rows is None:
+    if caller.max_rows is None:
         return
     held = session.scalar(
         select(func.coalesce(func.sum(Table.num_rows), 0)).where(
             Table.project_id == caller.project_id, Table.origin == "generated"
         )
     )
-    if (held or 0) + rows > key.max_rows:
+    if (held or 0) + rows > caller.max_rows:
         raise QuotaError(
             f"The project holds {held} generated rows; {rows} more would pass this key's "
-            f"{key.max_rows}.",
+            f"{caller.max_rows}.",
             hint="Delete generated tables, or ask for fewer rows.",
         )

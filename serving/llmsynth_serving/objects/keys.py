@@ -71,7 +71,7 @@ def rotate(
 def revoke(
     session: Session, key_id: str, *, project_id: str, caller: Caller | None = None
 ) -> ApiKey:
-    """End a key, from the next request on.
+    """End a key, as soon as nobody remembers it as a good one.
 
     Raises:
         MissingObjectError, ConflictError: there is none, or it is revoked already.

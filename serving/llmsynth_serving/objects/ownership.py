@@ -37,8 +37,21 @@ def find(session: Session, kind: type[T], object_id: str, *, project_id: str) ->
     """
     found = session.get(kind, object_id) if "\0" not in object_id else None
     if found is None or found.project_id != project_id:
-        raise MissingObjectError(f"There is no {kind.__name__.lower()} {object_id!r} here.")
+        raise _missing(kind, object_id)
     return found
+
+
+def require(session: Session, kind: type[T], *object_ids: str, project_id: str) -> None:
+    """See that objects are there, without reading them.
+
+    Raises:
+        MissingObjectError: one is not, as of `find`.
+    """
+    mine = kind.id.in_(set(object_ids)), kind.project_id == project_id
+    there = set(session.scalars(select(kind.id).where(*mine)))
+    for object_id in object_ids:
+        if object_id not in there:
+            raise _missing(kind, object_id)
 
 
 def list_page(
@@ -77,6 +90,10 @@ def list_page(
     found = session.scalars(query).all()
     more = _write(found[limit - 1]) if len(found) > limit else None
     return Page(items=found[:limit], next_cursor=more)
+
+
+def _missing(kind: type[Owned], object_id: str) -> MissingObjectError:
+    return MissingObjectError(f"There is no {kind.__name__.lower()} {object_id!r} here.")
 
 
 def _write(last: Owned | AuditEntry) -> str:

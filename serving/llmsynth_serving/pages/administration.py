@@ -64,6 +64,7 @@ class KeyPages(Controller):
         caller = caller_of(request)
         with service_of(request).database.session() as session:
             key, secret = keys.rotate(session, key_id, project_id=caller.project_id, caller=caller)
+        service_of(request).callers.forget()
         path = f"/v1/keys/{key_id}/rotate"
         shown = snippets.bare(request, "POST", path)
         return page(request, "new_key.html", key=key, secret=secret, snippet=shown)
@@ -74,6 +75,7 @@ class KeyPages(Controller):
         caller = caller_of(request)
         with service_of(request).database.session() as session:
             keys.revoke(session, key_id, project_id=caller.project_id, caller=caller)
+        service_of(request).callers.forget()
         return go(request, f"/keys?revoked={key_id}")
 
 

@@ -9,7 +9,7 @@ from markupsafe import Markup, escape
 
 WIDTH, HEIGHT = 240, 56
 CURVE_WIDTH, CURVE_HEIGHT = 640, 220
-LEFT, RIGHT, TOP, BOTTOM = 52, 10, 10, 26
+LEFT, RIGHT, TOP, BOTTOM = 52, 10, 18, 26
 TICKS = 4
 
 
