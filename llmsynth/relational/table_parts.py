@@ -189,6 +189,12 @@ def _ordered(
     alone = TableSchema(columns=(axis.column,))
     cells = conform(part.cells.select([name]), alone)
     axis.ticks(cells[name])
+    if (holders := len(np.unique(groups))) < floor:
+        raise TableError(
+            f"Table {part.name!r} is ordered by {name!r}, and only {holders} parents have rows in "
+            f"it; at least {floor} are needed.",
+            hint="Bring more, or pass keep_rare (--keep-rare) where no parent needs protection.",
+        )
     found = protect_rare_values(cells, alone, floor=floor, entities=groups)
     axis = TimeAxis(found.schema.columns[0])
     at = part.cells.column_names.index(name)

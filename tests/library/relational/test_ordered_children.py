@@ -148,6 +148,10 @@ def test_orders_that_cannot_be_are_refused(real: dict[str, pd.DataFrame]) -> Non
     odd = RelatedSynthesizer(with_table("note", order_by="month"))
     with pytest.raises(TableError, match="'note' is ordered by 'month', which is none of its"):
         odd.fit(real)
+    few = real["trans"][real["trans"]["account"].isin(real["trans"]["account"].unique()[:3])]
+    noted = real["note"][real["note"]["trans"].isin(few["trans_id"])]
+    with pytest.raises(TableError, match="only 3 parents have rows in it; at least 5"):
+        RelatedSynthesizer(SET).fit(real | {"trans": few, "note": noted})
     gone = real["trans"].assign(date=[None, *real["trans"]["date"][1:]])
     with pytest.raises(TableError, match="'date' orders the rows, and 1 of its cells are missing"):
         RelatedSynthesizer(SET).fit(real | {"trans": gone})
