@@ -43,9 +43,10 @@ LARGEST_DOCUMENT_BYTES = 16 << 20
 
 def from_environment() -> Litestar:
     """The application of one API process, which reads its settings itself."""
-    if multiprocessing.parent_process() is not None:
+    supervisor = multiprocessing.parent_process()
+    if supervisor is not None:
         # One of several: killed, the process that starts them must not leave them behind.
-        die_with_parent(signal.SIGTERM)
+        die_with_parent(signal.SIGTERM, parent=supervisor.pid)
         set_up_logs()
     return create_app(ServiceSettings.from_environment())
 
