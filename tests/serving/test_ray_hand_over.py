@@ -20,7 +20,7 @@ from llmsynth import Synthesizer
 from llmsynth.cluster.ray_training import RayLauncher
 from llmsynth.demo_tables import load
 
-ROWS = 600_000
+ROWS = 300_000
 
 
 @pytest.fixture
@@ -112,7 +112,7 @@ def test_ray_draws_a_job_to_the_rows_of_one_run_and_ends_with_it(workplace, clus
         assert rows.equals(Synthesizer.load(folder).sample(ROWS, seed=3).table)
     _until(lambda: not workplace.storage.exists(parts_of(whole.id)), "its parts stayed")
 
-    cancelled = workplace.submit(_sample(4_000_000, "never", **{**order, "seed": 4}))
+    cancelled = workplace.submit(_sample(2_000_000, "never", **{**order, "seed": 4}))
     workplace.wait(cancelled, lambda job: job.progress.get("done", 0) > 0, seconds=300)
     assert ray.available_resources().get("CPU", 0) < 2
     assert workplace.backlog.cancel(cancelled.id)
