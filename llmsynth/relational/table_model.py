@@ -59,6 +59,7 @@ class TableModel:
     inlaid: parents that are drawn as a piece of its rows.
     counts: how many children its rows have, by the column that holds it.
     within: what was learned of its columns in another table's rows; None where it has a model.
+    usual_gap: ticks between the rows of a parent, as a rule; 0 where they have no order.
     """
 
     name: str
@@ -73,6 +74,7 @@ class TableModel:
     alone: Synthesizer | None = None
     under: SequenceModel | None = None
     within: tuple[Column, ...] | None = None
+    usual_gap: int = 0
 
     @classmethod
     def of(cls, part: TablePart) -> Self:
@@ -87,6 +89,7 @@ class TableModel:
             num_rows=part.cells.num_rows,
             inlaid=part.inlaid,
             within=part.schema.columns if part.is_inlaid else None,
+            usual_gap=part.usual_gap,
         )
 
     @classmethod
@@ -198,7 +201,8 @@ class TableModel:
         plan = GroupPlan(own=context, lengths=lengths)
         if axis is not None:
             rng = np.random.default_rng((settings.seed, _LATE))
-            extent = drawn_extent(parents, self.first_link, axis, lengths, rng)
+            gap = self.usual_gap
+            extent = drawn_extent(parents, self.first_link, axis, lengths, gap=gap, rng=rng)
             least = self.under.least_gap
             plan = GroupPlan.timed(context, *extent, axis=axis, least_gap=least)
         written = self.under.write(plan, settings, deadline=deadline, progress=progress)
@@ -233,6 +237,7 @@ class TableModel:
             "named": [column.to_json() for column in self.named],
             "rows": self.num_rows,
             "wishes": [wish.to_json() for wish in self.wishes],
+            "usual_gap": self.usual_gap,
             "inlaid": [inlaid.to_json() for inlaid in self.inlaid],
             "counts": {name: shares.to_json() for name, shares in self.counts.items()},
             "within": None if self.within is None else [c.to_json() for c in self.within],
@@ -255,6 +260,7 @@ class TableModel:
             first_link=links[0] if links else None,
             num_rows=int(str(data["rows"])),
             wishes=tuple(Wish.from_json(w, links) for w in data["wishes"]),  # type: ignore[attr-defined]
+            usual_gap=int(str(data["usual_gap"])),
             inlaid=tuple(Inlaid.from_json(i, links) for i in data["inlaid"]),  # type: ignore[attr-defined]
             counts={n: CountShares.from_json(s) for n, s in data["counts"].items()},  # type: ignore[attr-defined]
         )

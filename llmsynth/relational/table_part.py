@@ -30,6 +30,7 @@ class TablePart:
     context: the cells of its first parent and of that one's first parent, by parent row.
     counts: int64 (rows,), how many rows name each row, by the column that holds it.
     axis, ticks: the column that orders the rows of a parent, and each row's tick; None without.
+    usual_gap: ticks between two of them, as a rule.
     inlaid: parents that are drawn as a piece of its rows; is_inlaid: it is such a parent itself.
     """
 
@@ -47,6 +48,7 @@ class TablePart:
     counts: Mapping[str, npt.NDArray[np.int64]] = field(default_factory=dict)
     axis: TimeAxis | None = None
     ticks: Ticks | None = None
+    usual_gap: int = 0
     inlaid: tuple[Inlaid, ...] = ()
     is_inlaid: bool = False
 

@@ -12,7 +12,7 @@ import pyarrow.compute as pc
 
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.privacy.rare_values import DEFAULT_FLOOR, protect_rare_values
-from llmsynth.relational.child_times import ends, extent_columns
+from llmsynth.relational.child_times import extent_columns, usual_gap
 from llmsynth.relational.group_rows import BLANK
 from llmsynth.relational.keys import key_column
 from llmsynth.relational.second_parents import is_inlaid, with_second_parents
@@ -204,6 +204,7 @@ def _ordered(
         schema=part.schema.with_column(axis.column),
         axis=axis,
         ticks=axis.ticks(found.table[name]),
+        usual_gap=usual_gap(axis.ticks(found.table[name]), groups),
     )
 
 
@@ -235,8 +236,8 @@ def _with_counts(
         new: list[tuple[Column, pa.Array]] = [(number, pa.array(counts))]
         child = plain[link.table]
         if child.axis is not None and child.ticks is not None and link == child.first_link:
-            first, last = ends(child.ticks, named, cells.num_rows)
-            new += extent_columns(link, child.axis, first, last, counts)
+            gap = child.usual_gap
+            new += extent_columns(link, child.axis, child.ticks, named, counts, gap)
         for column, added in new:
             cells = cells.append_column(column.name, added)
             columns.append(column)
