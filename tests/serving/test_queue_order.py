@@ -89,6 +89,7 @@ def test_a_job_goes_where_the_declared_memory_suffices(
     assert place(asked, workers, lambda names: busy) == expected
 
 
+@BOTH
 def test_what_waits_where_nobody_takes_it_is_moved_once_somebody_can(
     workplace: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -120,6 +121,7 @@ def test_a_job_that_asked_for_no_memory_leaves_a_gpu_that_stays_away(
     assert queue_of(workplace, job) == "cpu"
 
 
+@BOTH
 def test_every_waiting_job_is_settled_in_turn_where_there_are_many(
     workplace: Any, monkeypatch: pytest.MonkeyPatch
 ) -> None:

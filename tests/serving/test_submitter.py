@@ -6,8 +6,11 @@ import threading
 import time
 from typing import Any
 
+import pytest
 from llmsynth_serving.database.records import Job
 from llmsynth_serving.queue.submitter import Submitter
+
+BOTH = pytest.mark.parametrize("database_url", ["sqlite", "postgresql"], indirect=True)
 
 
 class Gate:
@@ -55,6 +58,7 @@ def test_an_outage_ends_no_later_submission() -> None:
     assert [job for jobs in gate.given for job in jobs] == [1, 2]
 
 
+@BOTH
 def test_many_jobs_are_in_the_queue_after_one_call_and_again_is_harmless(workplace: Any) -> None:
     jobs = [Job(project_id="p1", name="j", kind="evaluate", spec={}) for _ in range(5)]
     with workplace.database.session() as session:
