@@ -6,8 +6,8 @@
 Each table is cut in a train and a test half; the test half keeps its class shares, the train half
 loses rows of the rare class until 20, 50 or 100 are left. Generators see the train half. Every way
 is taught with several seeds and asked the test half (`llmsynth_eval.utility.augmentation_benefit`):
-AUPRC with a paired bootstrap. `--systems whole` are rows that llmsynth draws whole instead of out
-of real ones; `ctgan` needs `--sdv`, the interpreter of the SDV peer's environment.
+AUPRC with a paired bootstrap. `--systems redraw` are rows that llmsynth draws out of real ones
+(`method="redraw"`); `ctgan` needs `--sdv`, the interpreter of the SDV peer's environment.
 """
 
 from __future__ import annotations
@@ -36,7 +36,7 @@ MOST_OTHERS = 2_000
 MOST_TEST = 4_000
 AMOUNTS: tuple[float | str, ...] = (1.0, 5.0, "balance")
 SDV_SECONDS = 1_200
-NAMES = {"ours": "llmsynth", "whole": "llmsynth, drawn whole", "ctgan": "CTGAN (SDV)"}
+NAMES = {"ours": "llmsynth", "redraw": "llmsynth, out of real rows", "ctgan": "CTGAN (SDV)"}
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,7 +135,7 @@ def cut(rare: Rare, count: int, data: Path, *, seed: int) -> tuple[pd.DataFrame,
 def ours(
     rare: Rare, train: pd.DataFrame, num_rows: int, system: str, options: argparse.Namespace
 ) -> tuple[pd.DataFrame, dict[str, object]]:
-    """Rows of the rare class by llmsynth with its default settings, or drawn whole."""
+    """Rows of the rare class by llmsynth with its default settings, or out of real rows."""
     started = time.perf_counter()
     # The share that `num_rows` more rows of the class make; the verdict is asked for elsewhere.
     share = (num_rows + (train[rare.target] == rare.value).sum()) / (len(train) + num_rows)
@@ -144,7 +144,7 @@ def ours(
         {rare.target: {rare.value: float(share)}},
         synthesizer=Synthesizer(target=rare.target, seed=options.seed, personal_data="keep"),
         settings=RebalanceSettings(
-            method="whole" if system == "whole" else "auto", test_share=0, seed=options.seed
+            method="redraw" if system == "redraw" else "whole", test_share=0, seed=options.seed
         ),
     )
     (account,) = found.groups

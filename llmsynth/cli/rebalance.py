@@ -35,9 +35,8 @@ if TYPE_CHECKING:
 class Method(StrEnum):
     """How rows of the group come about."""
 
-    auto = "auto"
-    redraw = "redraw"
     whole = "whole"
+    redraw = "redraw"
 
 
 class Learner(StrEnum):
@@ -76,10 +75,10 @@ def rebalance_command(
     method: Annotated[
         Method,
         typer.Option(
-            help="redraw: real rows of the group with about half of their cells drawn anew; whole: "
-            "all cells drawn. auto: redraw where it can be done."
+            help="whole: all cells are drawn; redraw: real rows of the group with about half of "
+            "their cells drawn anew."
         ),
-    ] = Method.auto,
+    ] = Method.whole,
     relabel: Annotated[
         bool,
         typer.Option("--relabel", help="Keep rows that a classifier of real rows agrees with."),

@@ -21,7 +21,7 @@ from llmsynth.tables.conforming import conform
 from llmsynth.tables.reading import read_table
 from llmsynth.uses.additions import Addition, additions
 from llmsynth.uses.asked_groups import AskedShares, column_told, groups_of
-from llmsynth.uses.drawing import METHODS, drawn_rows, must_be_whole
+from llmsynth.uses.drawing import METHODS, check_method, drawn_rows
 from llmsynth.uses.emphasis import emphasised
 from llmsynth.uses.fitting import is_fitted
 from llmsynth.uses.group_rows import GroupRows
@@ -40,13 +40,14 @@ NOT_MEASURED = "not measured"
 class RebalanceSettings:
     """How to rebalance."""
 
-    method: str = "auto"
-    """`redraw`: a real row of the group with half of its cells drawn anew, in steps that
-    classifiers of the real rows accept (`llmsynth.uses.redrawing`). Such rows keep cells of real
-    people, as the rebalanced table does that holds the real rows anyway: never hand them on as
-    anonymous. `whole`: rows drawn with the group's cells alone given; of few real rows the model
-    learns too little to be of use so. `auto`: `redraw` where it can be done, which is not under
-    differential privacy, with free text, or where a language model writes all columns."""
+    method: str = "whole"
+    """`whole`: all other cells are drawn given those of the group, by a model that learned more of
+    the group in a few steps on its rows alone; eight times as many as wanted, of which some are
+    chosen by their probability of the group by classifiers of the real rows. Under differential
+    privacy there are no such steps and no choice. `redraw`: a real row of the group with about half
+    of its cells drawn anew, in steps that the classifiers accept (`llmsynth.uses.redrawing`). Such
+    rows keep cells of real people: never hand them on as anonymous. Refused under differential
+    privacy, with free text, and where a language model writes all columns."""
     test_share: float = 0.25
     """Share of the rows that is held out of everything but the verdict; 0 for no verdict."""
     relabel: bool = False
@@ -102,7 +103,7 @@ def rebalance(
     source = read_table(table, missing=missing)
     check_origin(settings.origin, source.column_names)
     synthesizer = _unfitted(synthesizer, target, settings)
-    must_be_whole(synthesizer, settings.method)  # refuses before the fit what cannot be done
+    check_method(synthesizer, settings.method)  # refuses before the fit what cannot be done
     schema = synthesizer.schema or infer_schema(source, target=synthesizer.target)
     typed = conform(source, schema)
     groups = groups_of(target, typed, schema)
