@@ -3,12 +3,15 @@
 from __future__ import annotations
 
 import errno
+import subprocess
+import sys
 from collections.abc import Callable
 
 import pytest
 import typer
 from typer.testing import CliRunner
 
+import llmsynth
 from llmsynth.cli.failures import reported
 from llmsynth.errors import SchemaError, TableError
 
@@ -72,3 +75,10 @@ def _raising(error: Exception) -> Callable[[], None]:
         raise error
 
     return command
+
+
+def test_the_package_runs_as_a_module_as_well():
+    told = subprocess.run(
+        [sys.executable, "-m", "llmsynth", "--version"], capture_output=True, text=True, check=True
+    )
+    assert told.stdout == f"llmsynth {llmsynth.__version__}\n"
