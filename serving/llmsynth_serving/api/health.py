@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, Literal
 
 from litestar import Controller, Request, Response, get
 from litestar.datastructures import State
@@ -15,6 +16,17 @@ Asked = Request[Any, Any, State]
 PROMETHEUS = "text/plain; version=0.0.4; charset=utf-8"
 
 
+@dataclass(frozen=True, kw_only=True)
+class HealthDocument:
+    """That the process answers, and who does its work."""
+
+    status: Literal["alive"]
+    workers: int
+    """Those that take jobs."""
+    seconds_since_beat: float | None
+    """Of the one that beat last; null where there is none."""
+
+
 class HealthController(Controller):
     """`/health`, `/ready`, `/version`, `/metrics`: they tell of no project, and need no key."""
 
@@ -23,11 +35,11 @@ class HealthController(Controller):
     opt = {"open": True}  # noqa: RUF012
 
     @get("/health", sync_to_thread=True)
-    def health(self, request: Asked) -> dict[str, str | int | float | None]:
+    def health(self, request: Asked) -> HealthDocument:
         """The process answers; how many workers hold a lease, and when the latest one beat."""
         workers = request.app.state.service.present()
         latest = min((worker.seconds for worker in workers), default=None)
-        return {"status": "alive", "workers": len(workers), "seconds_since_beat": latest}
+        return HealthDocument(status="alive", workers=len(workers), seconds_since_beat=latest)
 
     @get("/ready", sync_to_thread=True)
     def ready(self, request: Asked) -> dict[str, str]:
