@@ -231,8 +231,6 @@ def _rows(lines: list[dict[str, object]], counts: list[int]) -> Iterator[str]:
         arms = [arm for arm in _arms(line) if arm["learner"] == "boosting"]
         for number, arm in enumerate(arms):
             is_made = arm["kind"] == "synthetic rows"
-            if line["system"] != "ours" and not is_made:
-                continue
             later = [other["added"] for other in arms if other["kind"] == arm["kind"]]
             amount = f", {_amount(later.index(arm['added']), len(later))}" if arm["added"] else ""
             name = NAMES[str(line["system"])]
