@@ -17,17 +17,22 @@ from llmsynth.tables.text_encoding import as_utf8, line_of
 _LARGEST_BLOCK = 2**30
 
 
-def parse_csv(data: bytes, *, label: str, encoding: str | None = None) -> pa.Table:
+def parse_csv(
+    data: bytes, *, label: str, encoding: str | None = None, delimiter: bytes | None = None
+) -> pa.Table:
     """Read CSV bytes into string columns; an unquoted empty cell is null, `""` is not.
 
     The first line that is not blank is the header. Blank lines are no rows, except in a table
     of one column, where each is a missing cell.
 
+    Args:
+        delimiter: told from the first records when omitted.
+
     Raises:
         TableError: any fault of encoding, quotes, header or row lengths, with its line.
     """
     data = as_utf8(data, label=label, encoding=encoding)
-    delimiter = sniff_delimiter(data, label=label)
+    delimiter = delimiter or sniff_delimiter(data, label=label)
     header = next((r for r in records(data, delimiter, label=label) if not r.is_blank), None)
     if header is None:
         raise TableError(f"{label}: the file is empty.", hint="Give a header and rows.")

@@ -5,11 +5,12 @@ import json
 from collections.abc import Iterator
 from pathlib import Path
 
+import pyarrow.parquet as pq
 import pytest
 from llmsynth_serving.accounts.keys import Caller, create_key, find_caller
 from llmsynth_serving.database.records import ApiKey, AuditEntry, Project, Record
 from llmsynth_serving.database.records import Table as TableRecord
-from llmsynth_serving.objects import tables
+from llmsynth_serving.objects import ingest, tables
 from llmsynth_serving.objects.refusals import (
     ChangedMeanwhileError,
     MissingObjectError,
@@ -19,6 +20,11 @@ from llmsynth_serving.objects.refusals import (
 from llmsynth_serving.service import Service
 from llmsynth_serving.settings import ServiceSettings
 from sqlalchemy import select
+
+from llmsynth import demo_tables
+from llmsynth.errors import TableError
+from llmsynth.tables import parquet_shards
+from llmsynth.tables.csv_pieces import csv_pieces
 
 CSV = b"name,age,zip\nAnn,31,01234\nBob,,99999\nEve,45,00001\n"
 
@@ -118,3 +124,38 @@ def test_storage_beyond_the_keys_quota_is_refused(service: Service) -> None:
         session.get(ApiKey, caller.key_id).max_storage_bytes = 10  # type: ignore[union-attr]
     with pytest.raises(QuotaError, match="10"):
         taken_in(service, CSV, caller)
+
+
+@pytest.mark.parametrize("kind", ["csv", "csv with another encoding", "parquet"])
+def test_a_large_file_is_read_in_pieces_to_the_same_answer(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, kind: str
+) -> None:
+    source = tmp_path / "upload"
+    if kind == "parquet":
+        pq.write_table(demo_tables.load("adult").slice(0, 400), source, row_group_size=100)
+    else:
+        extra = "é".encode("cp1252") if "encoding" in kind else "é".encode()
+        lines = [b"name,age,zip"] + [b"A%d%s,%d,0%04d" % (i, extra, i % 90, i) for i in range(400)]
+        source.write_bytes(b"\n".join(lines) + b"\n")
+    limits = {"max_bytes": 10**9, "max_rows": 1_000, "max_columns": 100}
+    whole = ingest.ingest(source, tmp_path / "whole.parquet", **limits)
+    monkeypatch.setattr(ingest, "WHOLE_BYTES", 0)
+    monkeypatch.setattr(csv_pieces, "__kwdefaults__", {"missing": (), "piece_bytes": 500})
+    monkeypatch.setattr(parquet_shards, "BATCH_ROWS", 64)
+    assert ingest.ingest(source, tmp_path / "pieces.parquet", **limits) == whole
+    tables_written = [pq.read_table(tmp_path / f"{n}.parquet") for n in ("whole", "pieces")]
+    assert tables_written[0].equals(tables_written[1])
+    with pytest.raises(TableError, match="399 are allowed"):
+        ingest.ingest(source, tmp_path / "more.parquet", **limits | {"max_rows": 399})
+
+
+def test_a_fault_in_a_large_file_is_named_with_its_line(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(ingest, "WHOLE_BYTES", 0)
+    source = tmp_path / "upload"
+    source.write_bytes(b"a,b\n" + b"1,2\n" * 500 + b"3\n")
+    with pytest.raises(TableError, match="line 502"):
+        ingest.ingest(
+            source, tmp_path / "t.parquet", max_bytes=10**6, max_rows=10**6, max_columns=9
+        )

@@ -1,8 +1,8 @@
 """The process that reads one uploaded file: whatever it holds, the service outlives it.
 
-Reading takes memory in proportion to the file, and a hostile file may take more; a process of its
-own gives it all back, and may die without taking a request with it. It is forked from one that has
-done the imports.
+Small files are read whole, large ones piece by piece and twice: once to learn what the columns are,
+once to write them. A hostile file may still take much memory; a process of its own gives it all
+back, and may die without taking a request with it. It is forked from one that has done the imports.
 """
 
 from __future__ import annotations
@@ -14,6 +14,8 @@ import signal
 import socket
 import sys
 import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, BinaryIO
 
@@ -22,14 +24,22 @@ import pyarrow.compute as pc
 import pyarrow.parquet as pq
 
 from llmsynth.errors import LlmsynthError, TableError
+from llmsynth.schema import TableSchema
 from llmsynth.schema.inference import infer_schema
+from llmsynth.schema.streamed_inference import TableEvidence
 from llmsynth.tables import read_table
 from llmsynth.tables.conforming import conform
-from llmsynth_serving.objects.profiles import of_table
+from llmsynth.tables.csv_pieces import csv_pieces
+from llmsynth.tables.parquet_shards import ParquetShards
+from llmsynth.tables.table_checks import checked
+from llmsynth_serving.objects.profiles import Profile, of_file, of_table
 from llmsynth_serving.processes.fork_server import serve
 
 LONGEST_SECONDS = 1800
+WHOLE_BYTES = 32 << 20
+"""Largest file that is read in one piece."""
 _GZIP = b"\x1f\x8b"
+_PARQUET = b"PAR1"
 _STEP = 1 << 20
 
 
@@ -68,23 +78,82 @@ def ingest(
     Raises:
         TableError: not a table, or larger than allowed.
     """
-    table = read_table(_unzipped(source, max_bytes), missing=missing or ())
-    if table.num_columns > max_columns:
-        raise TableError(f"The table has {table.num_columns} columns; {max_columns} are allowed.")
-    if table.num_rows > max_rows:
-        raise TableError(f"The table has {table.num_rows} rows; {max_rows} are allowed.")
-    if not table.num_rows:
-        raise TableError("The table has no rows.", hint="Give a header and rows.")
+    source = _unzipped(source, max_bytes)
+    limits = _Limits(max_rows, max_columns)
+    if source.stat().st_size > WHOLE_BYTES:
+        try:
+            return _in_pieces(source, target, limits, missing or [])
+        except _BeyondLimitError:
+            raise
+        except TableError:
+            pass  # Read whole, the file tells what is wrong, and in which line.
+    table = read_table(source, missing=missing or ())
+    limits.check(table, table.num_rows)
     _refuse_nul(table)
     schema = infer_schema(table)
     typed = conform(table, schema)
     pq.write_table(typed, target, compression="zstd")
+    return _answer(table.num_rows, schema, of_table(typed, schema))
+
+
+def _in_pieces(source: Path, target: Path, limits: _Limits, missing: list[str]) -> dict[str, Any]:
+    evidence = TableEvidence()
+    for piece in _pieces(source, missing):
+        evidence.add(piece)
+        limits.check(piece, evidence.num_rows)
+        _refuse_nul(piece)
+    schema = evidence.schema()
+    typed = (conform(piece, schema) for piece in _pieces(source, missing))
+    first = next(typed)
+    with pq.ParquetWriter(target, first.schema, compression="zstd") as writer:
+        writer.write_table(first)
+        for piece in typed:
+            writer.write_table(piece)
+    with target.open("rb") as file:
+        return _answer(evidence.num_rows, schema, of_file(file, schema))
+
+
+def _pieces(source: Path, missing: list[str]) -> Iterator[pa.Table]:
+    with source.open("rb") as file:
+        is_parquet = file.read(len(_PARQUET)) == _PARQUET
+    if is_parquet:
+        batches = ParquetShards(source, missing=missing).batches()
+        return (checked(batch, label=str(source)) for batch in batches)
+    return csv_pieces(source, missing=missing)
+
+
+def _answer(num_rows: int, schema: TableSchema, profile: Profile) -> dict[str, Any]:
     return {
-        "num_rows": table.num_rows,
-        "num_columns": table.num_columns,
+        "num_rows": num_rows,
+        "num_columns": len(schema.names),
         "schema": json.loads(schema.to_json()),
-        "profile": of_table(typed, schema),
+        "profile": profile,
     }
+
+
+class _BeyondLimitError(TableError):
+    """A table that is larger than allowed, however it is read."""
+
+
+@dataclass(frozen=True)
+class _Limits:
+    """What a table may have at most."""
+
+    rows: int
+    columns: int
+
+    def check(self, table: pa.Table, num_rows: int) -> None:
+        """Raises where a table, so many rows of which are known, is larger, or has no rows."""
+        if table.num_columns > self.columns:
+            raise _BeyondLimitError(
+                f"The table has {table.num_columns} columns; {self.columns} are allowed."
+            )
+        if num_rows > self.rows:
+            raise _BeyondLimitError(
+                f"The table has {num_rows} rows or more; {self.rows} are allowed."
+            )
+        if not num_rows:
+            raise TableError("The table has no rows.", hint="Give a header and rows.")
 
 
 def _unzipped(source: Path, max_bytes: int) -> Path:
