@@ -5,6 +5,7 @@ from __future__ import annotations
 import threading
 import time
 from collections.abc import Iterable
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -160,13 +161,19 @@ class Watcher(threading.Thread):
         self._see_checkpoint(job, attempt)
 
     def _see_checkpoint(self, job: Job, attempt: Attempt) -> None:
-        for file in (self._work / job.id).glob("checkpoint/*.safetensors"):
-            stamp = file.stat().st_mtime_ns if file.exists() else 0
-            if stamp and self._stamps.get(str(file)) != stamp:
-                self._stamps[str(file)] = stamp
+        for file, stamp in self._checkpoint_files(job).items():
+            if self._stamps.get(file) != stamp:
+                self._stamps[file] = stamp
                 attempt.checkpoint = attempt.last
             else:
                 attempt.checkpoint = max(attempt.checkpoint, self._inherited(job))
+
+    def _checkpoint_files(self, job: Job) -> dict[str, int]:
+        """When each was written; a job that ends takes its folder along at any moment."""
+        with suppress(FileNotFoundError):
+            found = list((self._work / job.id).glob("checkpoint/*.safetensors"))
+            return {str(file): file.stat().st_mtime_ns for file in found}
+        return {}
 
     def _inherited(self, job: Job) -> float:
         before = self.attempts.get((job.id, job.attempts - 1))
