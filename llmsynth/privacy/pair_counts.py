@@ -31,7 +31,7 @@ _NOISE_SHARE = 0.15
 _ABSOLUTE = math.sqrt(2 / math.pi)
 """Mean size of a standard Gaussian."""
 _KEPT_NOISE = 0.5
-"""Share of the noise that is left once counts are brought to shares."""
+"""Share of the noise that is taken to be left once counts are shrunk."""
 
 Pair = tuple[int, int]
 
