@@ -41,6 +41,8 @@ class NumberCode(ColumnCode):
     Attributes:
         grid: the multiples of the last digit that the digits spell.
         tail_unit: how many multiples share one leading group.
+        widths: digits of each place.
+        first_group: the token of the first leading group, behind those of frequent values.
     """
 
     def __init__(self, column: NumberColumn) -> None:
@@ -57,26 +59,31 @@ class NumberCode(ColumnCode):
                 f"scale {column.scale} take {self._digits} digits; {_MOST_DIGITS} is the most.",
                 hint="Lower `scale` in the schema, or store the column's logarithm.",
             )
-        self._widths = _group_widths(self._spans, self._digits)
-        self.tail_unit = 10 ** (self._digits - self._widths[0])
+        self.widths = _group_widths(self._spans, self._digits)
+        self.tail_unit = 10 ** (self._digits - self.widths[0])
         self._leading = [
             (span.sign, group)
             for span in self._spans
             for group in range(span.low // self.tail_unit, span.high // self.tail_unit + 1)
         ]
         self._frequent = self._frequent_units()
-        self._first_group = len(self._frequent)
-        first = self._first_group + len(self._leading)
+        self.first_group = len(self._frequent)
+        first = self.first_group + len(self._leading)
         self._missing = first if column.nullable else SKIPPED
         self.place_sizes = (
             first + column.nullable,
-            *(10**width for width in self._widths[1:]),
+            *(10**width for width in self.widths[1:]),
         )
         self.automaton = CellAutomaton.explore("start", self._moves, max(self.place_sizes))
 
+    @property
+    def leading_groups(self) -> list[int]:
+        """The leading digits that each token says, without sign, from `first_group` on."""
+        return [group for _, group in self._leading]
+
     def _frequent_units(self) -> tuple[int, ...]:
         """Frequent values in order; none where every value is one token anyway."""
-        if len(self._widths) == 1:
+        if len(self.widths) == 1:
             return ()
         low, high = self.column.bounds
         values = [self._frequent_value(text) for text in self.column.frequent]
@@ -97,11 +104,11 @@ class NumberCode(ColumnCode):
         assert isinstance(state, tuple)
         sign, place, at_low, at_high = state
         span = next(s for s in self._spans if s.sign == sign)
-        rest = 10 ** sum(self._widths[place + 1 :])
-        size = 10 ** self._widths[place]
+        rest = 10 ** sum(self.widths[place + 1 :])
+        size = 10 ** self.widths[place]
         low = span.low // rest % size if at_low else 0
         high = span.high // rest % size if at_high else size - 1
-        last = place == len(self._widths) - 1
+        last = place == len(self.widths) - 1
         return place, {
             group: None
             if last
@@ -110,12 +117,12 @@ class NumberCode(ColumnCode):
         }
 
     def _first_moves(self) -> dict[int, object]:
-        moves: dict[int, object] = dict.fromkeys(range(self._first_group))
+        moves: dict[int, object] = dict.fromkeys(range(self.first_group))
         for index, (sign, group) in enumerate(self._leading):
             span = next(s for s in self._spans if s.sign == sign)
-            moves[self._first_group + index] = (
+            moves[self.first_group + index] = (
                 None
-                if len(self._widths) == 1
+                if len(self.widths) == 1
                 else (
                     sign,
                     1,
@@ -130,10 +137,10 @@ class NumberCode(ColumnCode):
     def encode(self, cells: pa.Array) -> Tokens:
         absent = self._absent(cells)
         units = self.grid.units(cells)
-        tokens = np.full((len(cells), len(self._widths)), SKIPPED, dtype=np.int32)
+        tokens = np.full((len(cells), len(self.widths)), SKIPPED, dtype=np.int32)
         grouped = np.abs(units)
-        for place in range(len(self._widths) - 1, 0, -1):
-            size = 10 ** self._widths[place]
+        for place in range(len(self.widths) - 1, 0, -1):
+            size = 10 ** self.widths[place]
             tokens[:, place] = (grouped % size).astype(np.int32)
             grouped = grouped // size
         tokens[:, 0] = self._leading_tokens(units < 0, grouped)
@@ -146,7 +153,7 @@ class NumberCode(ColumnCode):
         self, negative: npt.NDArray[np.bool_], groups: npt.NDArray[np.generic]
     ) -> npt.NDArray[np.int32]:
         out = np.zeros(len(groups), dtype=np.int32)
-        offset = self._first_group
+        offset = self.first_group
         for span in self._spans:
             first, last = span.low // self.tail_unit, span.high // self.tail_unit
             mine = negative if span.sign < 0 else ~negative
@@ -171,16 +178,16 @@ class NumberCode(ColumnCode):
         kind = np.dtype(np.int64 if self._digits <= DIGITS_IN_INT64 else object)
         lead = tokens[:, 0]
         signs, groups = (np.array(part, dtype=kind) for part in zip(*self._leading, strict=True))
-        index = np.clip(lead - self._first_group, 0, len(self._leading) - 1)
+        index = np.clip(lead - self.first_group, 0, len(self._leading) - 1)
         units = groups[index]
-        for place in range(1, len(self._widths)):
+        for place in range(1, len(self.widths)):
             digits = np.maximum(tokens[:, place], 0).astype(kind)
-            units = units * 10 ** self._widths[place] + digits
+            units = units * 10 ** self.widths[place] + digits
         units = units * signs[index]
         if self._frequent:
             known = np.array(self._frequent, dtype=kind)
             units = np.where(
-                lead < self._first_group, known[np.minimum(lead, len(known) - 1)], units
+                lead < self.first_group, known[np.minimum(lead, len(known) - 1)], units
             )
         return units
 
@@ -220,17 +227,17 @@ class NumberCode(ColumnCode):
         if place == 0:
             if token == self._missing:
                 return MISSING
-            if token < self._first_group:
+            if token < self.first_group:
                 return self._unit_text(self._frequent[token])
-            sign, group = self._leading[token - self._first_group]
+            sign, group = self._leading[token - self.first_group]
             shown = ("-" if sign < 0 else "+") if self.grid.low < 0 else ""
             return shown + self._group_text(0, group)
         return self._group_text(place, token)
 
     def _group_text(self, place: int, group: int) -> str:
-        start = sum(self._widths[:place])
-        digits = str(group).zfill(self._widths[place])
-        if place == len(self._widths) - 1:
+        start = sum(self.widths[:place])
+        digits = str(group).zfill(self.widths[place])
+        if place == len(self.widths) - 1:
             digits += "0" * self.column.trailing_zeros
         text = self._pointed(digits, start)
         # The point belongs to the group that ends at it, so that no group starts with one.
