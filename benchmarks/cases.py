@@ -60,6 +60,11 @@ CASES = (
         target="room_type",
         dates=("last_review",),
     ),
+    Case(
+        name="creditcard_ulb_undersampled",
+        file="creditcard_ulb_undersampled.csv.gz",
+        target="Class",
+    ),
 )
 BY_NAME = {case.name: case for case in CASES}
 
