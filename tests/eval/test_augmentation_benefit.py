@@ -165,6 +165,36 @@ def test_interpolated_rows_lie_between_rare_ones_and_keep_whole_categories(kind)
     assert (made[:, :2].max(axis=0) <= rare[:, :2].max(axis=0) + 1e-9).all()
 
 
+def taught(columns, num_added):
+    """What SMOTE-NC makes of these columns of TRAIN, and the rare rows it had."""
+    whole = coded_task(TRAIN, TRAIN)
+    features = whole.train.features[:, columns]
+    task = RareTask(
+        columns=tuple(whole.columns[column] for column in columns),
+        train=Task(features=features, target=whole.train.target),
+        synthetic=features,
+    )
+    lesson, _ = task.lesson(Arm(kind="SMOTE-NC", num_added=num_added), seed=0)
+    return lesson.features[len(TRAIN) :], features[whole.train.target == 1]
+
+
+def test_of_numbers_alone_smote_interpolates_between_two_rare_rows():
+    made, rare = taught([0, 1], 50)
+    assert made.shape == (50, 2)
+    for row in made:
+        # On a straight line between two rare rows: the way over it is no longer than the line.
+        from_row = np.linalg.norm(rare - row, axis=1)
+        detour = from_row[:, None] + from_row - np.linalg.norm(rare[:, None] - rare, axis=2)
+        assert detour[~np.eye(len(rare), dtype=bool)].min() < 1e-9
+
+
+def test_of_categories_alone_smote_takes_those_of_rare_rows():
+    made, rare = taught([2, 2], 50)
+    assert made.shape == (50, 2)
+    assert set(np.unique(made)) <= set(np.unique(rare))
+    assert (made[:, 0] == made[:, 1]).all()
+
+
 def test_an_arm_that_cannot_be_taught_says_why():
     one = pd.concat([rows_of("rare", 1, 0), rows_of("common", 50, 1)], ignore_index=True)
     assert "two rows" in coded_task(one, one).lesson(Arm(kind="SMOTE-NC", num_added=9), seed=0)

@@ -90,31 +90,50 @@ def has_imbalanced_learn() -> bool:
 
 def _interpolated(task: RareTask, arm: Arm, *, seed: int) -> Floats | str:
     """Rows that SMOTE-NC or ADASYN makes up, in the table's own codes."""
-    # a heavy package that only these two arms need
-    from imblearn.over_sampling import ADASYN, SMOTENC
-
-    wanted = {1: task.num_rare + arm.num_added}
-    neighbours = min(NEIGHBOURS, task.num_rare - 1)
-    space = _Dummies(task.columns, task.train.features)
-    labels = task.train.target.astype(int)
-    is_mixed = 0 < len(space.categories) < len(task.columns)
     try:
-        if arm.kind == "SMOTE-NC" and is_mixed:
-            sampler = SMOTENC(
-                categorical_features=space.categories,
-                sampling_strategy=wanted,
-                k_neighbors=neighbours,
-                random_state=seed,
-            )
-            filled, _ = sampler.fit_resample(space.filled(task.train.features), labels)
-            return np.asarray(filled[len(labels) :], dtype=np.float64)
-        if arm.kind == "SMOTE-NC":
-            return "it needs numbers and categories."
-        sampler = ADASYN(sampling_strategy=wanted, n_neighbors=neighbours, random_state=seed)
-        made, _ = sampler.fit_resample(space.encode(task.train.features), labels)
+        return _smote(task, arm, seed=seed) if arm.kind == "SMOTE-NC" else _adasyn(task, arm, seed)
     except (ValueError, RuntimeError) as error:
         return f"imbalanced-learn says: {str(error).splitlines()[0]}"
-    return space.decode(made[len(labels) :])
+
+
+def _smote(task: RareTask, arm: Arm, *, seed: int) -> Floats:
+    """SMOTE-NC; of numbers alone that is SMOTE, of categories alone SMOTE-N.
+
+    Numbers are standardised for SMOTE; SMOTE-NC does so itself.
+    """
+    # a heavy package that only these arms need
+    from imblearn.over_sampling import SMOTE, SMOTEN, SMOTENC
+
+    space = _Dummies(task.columns, task.train.features)
+    labels = task.train.target.astype(int)
+    asked = {
+        "sampling_strategy": {1: task.num_rare + arm.num_added},
+        "k_neighbors": min(NEIGHBOURS, task.num_rare - 1),
+        "random_state": seed,
+    }
+    if not space.categories:
+        made, _ = SMOTE(**asked).fit_resample(space.encode(task.train.features), labels)
+        return space.decode(made[len(labels) :])
+    if len(space.categories) == len(task.columns):
+        made, _ = SMOTEN(**asked).fit_resample(task.train.features.astype(np.int64), labels)
+    else:
+        sampler = SMOTENC(categorical_features=space.categories, **asked)
+        made, _ = sampler.fit_resample(space.filled(task.train.features), labels)
+    return np.asarray(made[len(labels) :], dtype=np.float64)
+
+
+def _adasyn(task: RareTask, arm: Arm, seed: int) -> Floats:
+    from imblearn.over_sampling import ADASYN
+
+    space = _Dummies(task.columns, task.train.features)
+    sampler = ADASYN(
+        sampling_strategy={1: task.num_rare + arm.num_added},
+        n_neighbors=min(NEIGHBOURS, task.num_rare - 1),
+        random_state=seed,
+    )
+    encoded = space.encode(task.train.features)
+    made, _ = sampler.fit_resample(encoded, task.train.target.astype(int))
+    return space.decode(made[len(encoded) :])
 
 
 class _Dummies:
