@@ -55,9 +55,7 @@ def digit_evidence(code: NumberCode, tokens: Tokens) -> DigitEvidence:
     return DigitEvidence(told=used & ~beyond & (is_computed | ~are_few), beyond=beyond)
 
 
-def _ends(
-    code: NumberCode, tokens: Tokens
-) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
+def _ends(code: NumberCode, tokens: Tokens) -> tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]:
     """Positions of the first and the last digit that is not zero; both 0 where none is."""
     digits = np.concatenate(
         [_digits(code, place)[tokens[:, place]] for place in range(tokens.shape[1])], axis=1

@@ -87,13 +87,23 @@ class CurvedModel(CompactModel):
                 parts = own_of[place]
             own[start : start + len(ordered), 0][ordered] = parts[ordered]
         self.register_buffer("own", own)
+        starts = [range(*self.place_starts[place : place + 2]) for place in self._curved]
+        curved = torch.tensor([token for tokens in starts for token in tokens], dtype=torch.int64)
+        self.register_buffer("curved_tokens", curved, persistent=False)
 
     def token_table(self) -> Tensor:
-        table = self.embedding * self._own()
+        return self._curved_table(self.embedding * self._own(), self.embedding_curves)
+
+    def head_table(self) -> Tensor:
+        own = self._own()[: self.shape.num_tokens]
+        return self._curved_table(self.head * own, self.head_curves)
+
+    def _curved_table(self, table: Tensor, curves: Tensor) -> Tensor:
         if not self._curved:
             return table
-        rows = torch.cat([self._waves(i) @ self.embedding_curves[i] for i in self._curved.values()])
-        return table.index_add(0, self._curved_tokens(), rows)
+        # Unbound, as the gradient of `curves[index]` would be as large as all curves.
+        rows = [self._waves(i) @ curve for i, curve in enumerate(curves.unbind(0))]
+        return table.index_add(0, self.get_buffer("curved_tokens"), torch.cat(rows))
 
     def head_rows(self, place: int) -> Tensor:
         start, stop = self.place_starts[place], self.place_starts[place + 1]
@@ -128,8 +138,3 @@ class CurvedModel(CompactModel):
 
     def _waves(self, index: int) -> Tensor:
         return self.get_buffer(f"waves_{index}")
-
-    def _curved_tokens(self) -> Tensor:
-        return torch.cat(
-            [torch.arange(self.place_starts[p], self.place_starts[p + 1]) for p in self._curved]
-        )

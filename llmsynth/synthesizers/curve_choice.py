@@ -13,7 +13,7 @@ _FEWEST_CURVED_TOKENS = 6
 def curves(
     language: RowLanguage, codes: torch.Tensor
 ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
-    """Waves and own parts of every place whose tokens lie on the number line and are not few.
+    """Waves and own parts of every used place whose tokens lie on the number line and are not few.
 
     Args:
         codes: int64 (rows, places), the rows whose counts rank the tokens.
@@ -22,8 +22,8 @@ def curves(
     for column, code in enumerate(language.codes):
         for index, place in enumerate(language.places(column)):
             values = code.token_values(index)
-            if values is not None and len(values) > _FEWEST_CURVED_TOKENS:
-                used = codes[:, place][codes[:, place] >= 0]
+            used = codes[:, place][codes[:, place] >= 0]
+            if values is not None and len(values) > _FEWEST_CURVED_TOKENS and len(used):
                 counts = torch.bincount(used, minlength=len(values)).double().numpy()
                 waves[place], own[place] = rank_waves(values, counts), own_parts(counts)
     return waves, own

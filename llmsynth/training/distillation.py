@@ -19,6 +19,7 @@ from torch import Tensor
 from torch.nn import functional
 
 from llmsynth.models.compact import CompactModel
+from llmsynth.training.loss import states_by_place
 from llmsynth.training.optimizers import Optimizers
 from llmsynth.training.schedule import Schedule
 from llmsynth.training.sequences import Sequences, Shuffler
@@ -102,17 +103,18 @@ def _held(
     target_place: int,
 ) -> Tensor:
     """Summed cross-entropy of every other place to what the model predicted before."""
-    rows = torch.arange(len(codes))
+    heads = model.place_heads(hidden.dtype)
+    with torch.no_grad():
+        own = before.place_heads(was.dtype)
+        answers = states_by_place(was, sequences, codes, skipped=(target_place,))
     total = hidden.new_zeros((), dtype=torch.float32)
-    for place in range(codes.shape[1]):
-        used = rows[codes[:, place] >= 0]
-        if place == target_place or not len(used):
-            continue
-        at = sequences.position_of[place][used]
+    for place, (_, states) in states_by_place(
+        hidden, sequences, codes, skipped=(target_place,)
+    ).items():
         with torch.no_grad():
-            answers = functional.linear(was[used, at], before.place_head(place, was.dtype)).float()
-        logits = functional.linear(hidden[used, at], model.place_head(place, hidden.dtype)).float()
-        total = total + functional.cross_entropy(logits, answers.softmax(1), reduction="sum")
+            wanted = functional.linear(answers[place][1], own[place]).float().softmax(1)
+        logits = functional.linear(states, heads[place]).float()
+        total = total + functional.cross_entropy(logits, wanted, reduction="sum")
     return total
 
 

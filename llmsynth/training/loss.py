@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
+
 import torch
 from torch import Tensor
 from torch.nn import functional
@@ -32,21 +34,34 @@ def place_losses(
         context.
     """
     hidden = model(batch.tokens, batch.places, dtype=dtype)
-    rows, length, size = hidden.shape
-    flat = hidden.reshape(rows * length, size)
-    base = torch.arange(rows) * length
-    used = codes >= 0
-    all_used = used.all(0).tolist()
-    losses = []
-    for place, every in enumerate(all_used):
-        if place in context:
-            losses.append(hidden.new_zeros((), dtype=torch.float32))
-            continue
-        index = base + batch.position_of[place]
-        wanted = codes[:, place]
-        if not every:
-            here = used[:, place]
-            index, wanted = index[here], wanted[here]
-        logits = functional.linear(flat[index], model.place_head(place, dtype)).float()
-        losses.append(functional.cross_entropy(logits, wanted, reduction="sum"))
+    found = states_by_place(hidden, batch, codes, skipped=context)
+    heads = model.place_heads(dtype)
+    # Without any place the loss is a zero that still has a gradient.
+    unused = hidden.new_zeros((), dtype=torch.float32) if found else hidden[:0].sum().float()
+    losses = [unused] * codes.shape[1]
+    for place, (used, states) in found.items():
+        logits = functional.linear(states, heads[place]).float()
+        losses[place] = functional.cross_entropy(logits, codes[used, place], reduction="sum")
     return losses
+
+
+def states_by_place(
+    hidden: Tensor, batch: Sequences, codes: Tensor, *, skipped: Collection[int] = ()
+) -> dict[int, tuple[Tensor, Tensor]]:
+    """Of every place that is used: bool (rows,), the rows that use it, and their states there.
+
+    One gather for all places, since the gradient of each is as large as all hidden states.
+
+    Args:
+        hidden: (rows, length, hidden).
+        codes: int64 (rows, places); negative where unused.
+        skipped: places to leave out.
+    """
+    rows, length, size = hidden.shape
+    base = torch.arange(rows) * length
+    is_used = codes >= 0
+    places = [p for p, used in enumerate(is_used.any(0).tolist()) if used and p not in skipped]
+    index = [(base + batch.position_of[place])[is_used[:, place]] for place in places]
+    states = hidden.reshape(rows * length, size).index_select(0, torch.cat([base[:0], *index]))
+    parts = torch.split(states, [len(part) for part in index])
+    return {place: (is_used[:, place], part) for place, part in zip(places, parts, strict=True)}
