@@ -25,7 +25,8 @@ def settings() -> dict[str, object]:
 
 
 @pytest.mark.slow
-def test_a_rebalancing_stores_a_table_and_its_verdict(workplace) -> None:
+@pytest.mark.parametrize("method", [{}, {"method": "redraw"}])
+def test_a_rebalancing_stores_a_table_and_its_verdict(workplace, method) -> None:
     workplace.start_worker()
     source = workplace.add_table(fraud(320, 1), "train")
     test = workplace.add_table(fraud(160, 2), "test")
@@ -39,6 +40,7 @@ def test_a_rebalancing_stores_a_table_and_its_verdict(workplace) -> None:
         "relabel": False,
         "origin": "origin",
         "num_seeds": 2,
+        **method,
         "settings": {**settings(), "keep_rare": False, "drop_text": False},
     }
     job = workplace.submit(Job(project_id="p1", name="more", kind="rebalance", spec=spec))
@@ -46,6 +48,8 @@ def test_a_rebalancing_stores_a_table_and_its_verdict(workplace) -> None:
     assert ended.state == "succeeded", ended.error
     assert ended.result is not None
     assert ended.result["verdict"] in ("gain", "no gain detected", "harm")
+    (group,) = ended.result["groups"]
+    assert (group["redrawn"] > 0) == (group["kept_cells"] is not None) == bool(method)
     assert (ended.result["table_id"], ended.result["report_id"]) == ("t2", "r2")
     with workplace.database.session() as session:
         table, report = session.get(Table, "t2"), session.get(Report, "r2")
@@ -108,7 +112,14 @@ def test_orders_are_checked_before_they_are_queued(office) -> None:
     assert ordered(test_id=table).status_code == 400
     assert "more than 1" in ordered(groups=[group, group]).json()["detail"]
     assert ordered(groups=[]).status_code == 400
+    assert ordered(method="copy").status_code == 400
+    assert ordered(method="redraw").json()["spec"]["method"] == "redraw"
     assert ordered(table_id="nothing").status_code == 404
+    notes = "".join(f"a long remark of many words on case number {n},{n % 2}\n" for n in range(99))
+    table = office.upload(b"note,b\n" + notes.encode()).json()["id"]
+    group["where"] = {"b": 1}
+    assert "free text" in ordered(method="redraw").json()["detail"]
+    assert ordered(method="redraw", drop_text=True).status_code == 202
     filled = office.client.post("/v1/jobs/impute", json={"table_id": table}, headers=headers)
     assert filled.status_code == 202
     assert filled.json()["spec"]["draws"] == 1

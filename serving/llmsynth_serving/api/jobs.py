@@ -63,8 +63,8 @@ class JobController(Controller):
     @post("/rebalance", guards=[requires("write")], status_code=202, sync_to_thread=True)
     def rebalance(self, request: Asked, data: JSONBody[RebalanceOrder]) -> JobDocument:
         """Add rows of rare groups to a table, and judge whether they help."""
-        names = ("table_id", "test_id", "name", "priority", "test_share", "relabel", "origin")
-        order = {name: getattr(data, name) for name in (*names, "num_seeds")}
+        names = ("table_id", "test_id", "name", "priority", "test_share", "method", "relabel")
+        order = {name: getattr(data, name) for name in (*names, "origin", "num_seeds")}
         order["groups"] = [asdict(group) for group in data.groups]
         service, caller = request.app.state.service, request.user
         job = use_orders.order_rebalancing(service, caller, settings=data.settings(), **order)

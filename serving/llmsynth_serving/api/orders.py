@@ -136,6 +136,9 @@ class RebalanceOrder:
     test_id: Id | None = None
     """Real rows for the verdict; without it a share of the table is held out."""
     test_share: Annotated[float, Meta(ge=0, lt=1)] = 0.25
+    method: Literal["whole", "redraw"] = "whole"
+    """`whole`: new rows are drawn whole. `redraw`: each begins from a real row and keeps about half
+    of its cells, so that the table must not be handed on as anonymous."""
     relabel: bool = False
     """Keep rows that a classifier of the real rows agrees with."""
     origin: Column | None = "origin"

@@ -22,6 +22,8 @@ from llmsynth.uses.verdict import JudgeSettings
 from llmsynth_serving.jobs.context import JobContext
 from llmsynth_serving.jobs.made_table import made_table
 
+_TOLD = ("label", "real", "added", "short", "prior", "redrawn", "kept_cells", "copies_left_out")
+
 
 def rebalance(context: JobContext) -> dict[str, Any]:
     """Bring the order's groups to their shares, and ask the judges.
@@ -40,8 +42,7 @@ def rebalance(context: JobContext) -> dict[str, Any]:
         "verdict": found.verdict,
         "words": found.words,
         "groups": [
-            {name: group[name] for name in ("label", "real", "added", "short", "prior")}
-            for group in rebalanced_record(found)["groups"]
+            {name: group[name] for name in _TOLD} for group in rebalanced_record(found)["groups"]
         ],
         "is_partial": any(account.short for account in found.groups),
     }
@@ -55,6 +56,8 @@ def _rebalanced(context: JobContext, path: Path, schema: dict[str, Any], pages: 
         **spec["settings"],
     )
     settings = RebalanceSettings(
+        # Orders that stand in a queue since before an upgrade do not say.
+        method=spec.get("method", "whole"),
         test_share=spec["test_share"],
         relabel=spec["relabel"],
         origin=spec["origin"],

@@ -21,12 +21,15 @@ def order_rebalancing(
     test_id: str | None,
     name: str,
     groups: list[dict[str, Any]],
+    method: str,
+    settings: dict[str, Any],
     **order: Any,
 ) -> Job:
     """Queue a rebalancing; it makes a table and a report.
 
     Raises:
-        RefusedInputError: shares of more than the whole, or a table that is to judge itself.
+        RefusedInputError: shares of more than the whole, a table that is to judge itself, or real
+            rows with free text to begin from.
         QuotaError: more rows than the key may still hold.
     """
     total = sum(group["share"] for group in groups)
@@ -38,11 +41,17 @@ def order_rebalancing(
         table = find(session, Table, table_id, project_id=caller.project_id)
         if test_id is not None:
             find(session, Table, test_id, project_id=caller.project_id)
+        kinds = {column["kind"] for column in table.schema["columns"]}
+        if method == "redraw" and "text" in kinds and not settings["drop_text"]:
+            raise RefusedInputError(
+                "method: rows that begin from real ones would keep their free text; choose whole, "
+                "or set drop_text."
+            )
         smallest = min(group["share"] for group in groups)
         check_rows(session, caller, math.ceil(table.num_rows / max(1 - total, smallest, 0.05)))
         ids = {"source_id": table.id, "test_id": test_id}
         made = {"table_id": new_id(), "report_id": new_id()}
-        spec = {**ids, **made, "groups": groups, **order}
+        spec = {**ids, **made, "groups": groups, "method": method, "settings": settings, **order}
         job = add_job(session, caller, kind="rebalance", name=name, spec=spec)
     return submitted(service, job)
 

@@ -75,6 +75,7 @@ class RebalancePages(Controller):
                         "test_id",
                         "name",
                         "test_share",
+                        "method",
                         "relabel",
                         "origin",
                         "num_seeds",

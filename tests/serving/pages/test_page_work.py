@@ -224,7 +224,10 @@ def test_the_uses_are_ordered_by_their_forms(browser: Any, table: str) -> None:
     classes = browser.get(f"/tables/{table}/rebalance/classes?column=sex").text
     assert classes.count("now 50.0%") == 2
     page = browser.send(
-        f"/tables/{table}/rebalance", column="sex", name="more", **{"group:f": "70"}
+        f"/tables/{table}/rebalance",
+        **{"column": "sex", "name": "more", "group:f": "70"},
+        method="redraw",
+        drop_text="true",
     )
     assert page.url.path.startswith("/jobs/"), page.text
     assert "service.rebalance(" in page.text
@@ -236,6 +239,7 @@ def test_the_uses_are_ordered_by_their_forms(browser: Any, table: str) -> None:
     assert page.url.path.startswith("/jobs/"), page.text
     specs = {job.kind: job.spec for job in browser.records(Job)}
     assert specs["rebalance"]["groups"] == [{"where": {"sex": "f"}, "share": 0.7}]
+    assert specs["rebalance"]["method"] == "redraw"
     assert specs["impute"]["columns"] == ["city"]
     assert specs["few-shot"]["quotas"] == {"sex": {"f": 0.6}}
     assert specs["few-shot"]["schema"]["columns"][0]["scale"] == 1
