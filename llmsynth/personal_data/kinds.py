@@ -91,6 +91,11 @@ def whole(kind: Kind, text: str) -> bool:
     return False
 
 
+TITLES = ("Mr", "Mrs", "Ms", "Miss", "Mx", "Dr", "Prof", "Doctor", "Professor")
+"""What stands before a name and is no part of it."""
+LOW_TITLES = frozenset(title.lower() for title in TITLES)
+
+
 @cache
 def given_names() -> frozenset[str]:
     """First names in lower case, of faker's lists in seven languages."""

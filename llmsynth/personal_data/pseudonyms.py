@@ -8,7 +8,7 @@ import secrets
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from llmsynth.personal_data.kinds import Kind, given_names
+from llmsynth.personal_data.kinds import LOW_TITLES, Kind, given_names
 
 if TYPE_CHECKING:
     from faker import Faker
@@ -51,8 +51,10 @@ class Pseudonyms:
         return self._once(kind, key, lambda: self._made(kind, key))
 
     def word(self, word: str) -> str:
-        """The replacement of one word of a name; initials become initials."""
+        """The replacement of one word of a name; initials become initials, titles stay."""
         low = word.lower()
+        if low in LOW_TITLES:
+            return word
         if len(word) == 1:
             return self._once("initial", low, lambda: self._draw.choice("ABCDEFGHJKLMNPRSTW"))
         new = self._once("name", low, lambda: self._name(low))

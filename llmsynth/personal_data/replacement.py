@@ -13,7 +13,7 @@ import pyarrow.compute as pc
 
 from llmsynth.errors import SettingsError
 from llmsynth.personal_data.detection import detect
-from llmsynth.personal_data.kinds import Kind
+from llmsynth.personal_data.kinds import LOW_TITLES, Kind
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.text_spans import TextReplacer
 from llmsynth.schema.columns import TextColumn
@@ -205,4 +205,5 @@ def _told_by_row(
 
 
 def _words(cell: object) -> list[str]:
-    return [] if cell is None else [word.lower() for word in _WORD.findall(str(cell))]
+    words = [] if cell is None else [word.lower() for word in _WORD.findall(str(cell))]
+    return [word for word in words if word not in LOW_TITLES]

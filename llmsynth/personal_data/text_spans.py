@@ -11,6 +11,7 @@ from llmsynth.personal_data.kinds import (
     CALLED,
     PATTERNS,
     RECORD_NUMBER,
+    TITLES,
     Kind,
     family_names,
     given_names,
@@ -18,7 +19,7 @@ from llmsynth.personal_data.kinds import (
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 
 _TITLED = re.compile(
-    r"\b(?:Mr|Mrs|Ms|Miss|Mx|Dr|Prof|Doctor|Professor)\b\.?\s+"
+    rf"\b(?:{'|'.join(TITLES)})\b\.?\s+"
     r"(?P<names>[A-Z][^\W\d_]+(?:[ -][A-Z][^\W\d_]+){0,2})"
 )
 _CAPITALISED = re.compile(r"\b[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*\b")  # noqa: RUF001

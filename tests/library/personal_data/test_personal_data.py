@@ -162,6 +162,20 @@ def test_different_ids_stay_different_and_keep_their_form(ids: list[str]) -> Non
     assert new == [names.of("id", one) for one in ids]
 
 
+def test_a_title_is_no_name() -> None:
+    names = Pseudonyms(4)
+    new = names.of("name", "Braund, Mr. Owen")
+    assert re.fullmatch(r"[\w'’-]+, Mr\. [\w'’-]+", new)
+    assert "Braund" not in new
+    assert "Owen" not in new
+    table = pa.table({"who": ["Mr. Ott", "Dr. Ode"], "said": ["Mr Ott is well."] * 2})
+    done = pseudonymize(table, columns={"who": "name"}, texts=["said"], seed=4)
+    title, surname = done.table["who"][0].as_py().split()
+    assert title == "Mr."
+    assert done.table["said"][0].as_py() == f"Mr {surname} is well."
+    assert done.columns[1].spans == {"name": 2}
+
+
 def test_check_digits_are_checked() -> None:
     assert is_card("4539 1488 0343 6467")
     assert not is_card("4539 1488 0343 6468")
