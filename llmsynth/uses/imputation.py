@@ -23,7 +23,7 @@ from llmsynth.synthesizers.synthesizer import Synthesizer
 from llmsynth.tables.conforming import conform
 from llmsynth.tables.pandas_frames import to_pandas
 from llmsynth.tables.reading import read_table
-from llmsynth.uses.fitting import completer, fitted
+from llmsynth.uses.fitting import completer, fitted, is_fitted
 
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
@@ -84,7 +84,7 @@ def impute(
         missing: cell texts that mean "missing" in a CSV file, besides the empty cell.
 
     Raises:
-        SettingsError: a column that is none, fewer than one draw.
+        SettingsError: a column that is none, fewer than one draw, no gap to learn a model for.
         TableError, SchemaError: the table cannot be learned as it stands.
     """
     if draws < 1:
@@ -94,6 +94,8 @@ def impute(
     schema = synthesizer.schema or infer_schema(source, target=synthesizer.target)
     typed = conform(source, schema)
     _check(columns, typed)
+    if not is_fitted(synthesizer):
+        _check_gaps(columns, typed)
     synthesizer = fitted(synthesizer, typed, progress)
     learned = synthesizer.learner_.language
     known = conform(typed.select(list(learned.schema.names)), learned.schema)
@@ -123,6 +125,17 @@ def _check(columns: Sequence[str] | None, table: pa.Table) -> None:
             raise SettingsError(
                 f"No column {name!r}; there are {', '.join(map(repr, table.column_names))}."
             )
+
+
+def _check_gaps(columns: Sequence[str] | None, table: pa.Table) -> None:
+    """A fit takes minutes, and fills nothing where a text such as '?' stands for the gaps."""
+    asked = columns or table.column_names
+    if not any(table[name].null_count for name in asked):
+        where = f" of {', '.join(columns)}" if columns else ""
+        raise SettingsError(
+            f"No cell{where} is missing, so there is nothing to fill in.",
+            hint="Name the text that stands for a missing cell, such as '?', as `missing`.",
+        )
 
 
 def _gaps(table: pa.Table, language: RowLanguage, columns: Sequence[str] | None) -> Mask:

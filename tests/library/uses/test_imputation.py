@@ -87,6 +87,20 @@ def test_columns_that_were_not_asked_for_keep_their_gaps(gaps, fitted) -> None:
         impute(gaps, draws=0, synthesizer=fitted)
 
 
+def test_nothing_is_learned_where_nothing_is_missing() -> None:
+    table = complete_table()
+    with pytest.raises(SettingsError, match="No cell of low is missing") as refused:
+        impute(table, columns=["low"])
+    assert refused.value.hint is not None
+    assert "`missing`" in refused.value.hint
+
+
+def test_a_fitted_synthesizer_gives_a_whole_table_back(fitted) -> None:
+    found = impute(complete_table(), synthesizer=fitted)
+    assert found.table.to_pylist() == complete_table().to_pylist()
+    assert found.filled == {}
+
+
 def test_cells_that_were_never_learned_take_no_part(gaps, fitted) -> None:
     odd = gaps.set_column(0, "size", pa.array(["gigantic"] * ROWS, pa.string()))
     out = impute(odd, synthesizer=fitted).table
