@@ -60,6 +60,8 @@ def test_a_rebalancing_stores_a_table_and_its_verdict(workplace, method) -> None
     assert rows["origin"].to_pylist().count("real") == 320
     assert rows["fraud"].to_pylist().count("yes") / rows.num_rows == pytest.approx(0.4, abs=0.01)
     assert report.summary["verdict"] == ended.result["words"]
+    marked = {"gain": "gain", "harm": "harm"}.get(ended.result["verdict"])
+    assert report.summary["outcome"] == marked
     with workplace.storage.open(f"{report.path}/report.json") as file:
         assert json.loads(file.read())["groups"][0]["label"] == "fraud=yes"
     with workplace.storage.open(f"{report.path}/report.html") as file:

@@ -98,8 +98,20 @@ def _report(context: JobContext, found: Rebalanced, pages: Path) -> dict[str, An
     num_bytes = context.storage.put_folder(folder, where)
     shutil.rmtree(folder)
     shutil.rmtree(pages, ignore_errors=True)
-    summary = {"kind": "rebalance", "verdict": found.words, "alarms": [], "figures": {}}
+    summary: dict[str, Any] = {
+        "kind": "rebalance",
+        "verdict": found.words,
+        "outcome": _outcome(found),
+        "alarms": [],
+        "figures": {},
+    }
     return {"path": where, "num_bytes": num_bytes, "summary": summary}
+
+
+def _outcome(found: Rebalanced) -> str | None:
+    """What a page marks: `harm` to any group, else `gain` of any."""
+    verdicts = {one.verdict for one in found.verdicts}
+    return next((word for word in ("harm", "gain") if word in verdicts), None)
 
 
 def _plain(found: Rebalanced) -> str:
