@@ -27,6 +27,12 @@ def test_every_order_in_the_document_has_limits_and_an_example(office: Any) -> N
     assert all("4XX" in operation["responses"] for operation in operations)
 
 
+def test_names_in_the_document_tell_nothing_of_modules(office: Any) -> None:
+    response = office.client.get("/schema/openapi.json")
+    assert "llmsynth_serving." not in response.text
+    assert "TableListing" in response.json()["components"]["schemas"]
+
+
 def test_completing_leaves_the_original_as_it_is(office: Any) -> None:
     original = office.client.app.openapi_schema.to_schema()
     before = repr(original)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import copy
+import re
 from typing import Any
 
 import msgspec
@@ -62,6 +63,10 @@ FILES = ("text/csv", "application/vnd.apache.parquet")
 BYTES = {"schema": {"type": "string", "format": "binary"}}
 
 
+_LISTING = re.compile(r"Listing_[\w.]*\.(\w+)Document_$")
+"""How a page of a list comes to be called: by the module of what it lists."""
+
+
 def description() -> OpenAPIConfig:
     """The document's settings; it is served as JSON, without a page that loads from elsewhere."""
     return OpenAPIConfig(
@@ -85,7 +90,7 @@ class _Completed(JsonRenderPlugin):
 
 def completed(document: Document) -> Document:
     """The document with what handlers do not say: limits, refusals, files, examples."""
-    whole = copy.deepcopy(document)
+    whole: Document = _named(copy.deepcopy(document))
     schemas = whole["components"]["schemas"]
     _, limited = msgspec.json.schema_components(ORDERS, ref_template="#/components/schemas/{name}")
     schemas.update(limited)
@@ -96,6 +101,15 @@ def completed(document: Document) -> Document:
         for method, operation in operations.items():
             _complete(path, method, operation)
     return whole
+
+
+def _named(part: Any) -> Any:
+    """The document with names that a reader can say, and that do not move with our modules."""
+    if isinstance(part, dict):
+        return {_LISTING.sub(r"\1Listing", key): _named(value) for key, value in part.items()}
+    if isinstance(part, list):
+        return [_named(value) for value in part]
+    return _LISTING.sub(r"\1Listing", part) if isinstance(part, str) else part
 
 
 def _complete(path: str, method: str, operation: Document) -> None:
