@@ -41,6 +41,7 @@ class ProgressBar:
         self._console = console
         self._task = self._bar.add_task(title, total=1.0, detail="")
         self._next_tenth = 0
+        self._stage = ""
         self.started_at: float | None = None
 
     def __enter__(self) -> Self:
@@ -60,17 +61,23 @@ class ProgressBar:
         share = step.done / step.total if step.total else 1.0
         if self.started_at is None:
             self.started_at = share
+        # Some uses fit first and then draw: the second part counts its own tenths.
+        title = "sample" if (self._title, step.stage) == ("fit", "sample") else self._title
+        if step.stage != self._stage:
+            self._stage, self._next_tenth = step.stage, 0
         if self._is_shown:
-            self._bar.update(self._task, completed=share, detail=", ".join(_details(step)))
+            details = ", ".join(_details(step))
+            self._bar.update(self._task, completed=share, detail=details, description=title)
         elif share * _TENTHS >= self._next_tenth:
             self._next_tenth = int(share * _TENTHS) + 1
-            line = ", ".join([f"{self._title} {share:.0%}", *_details(step)])
+            line = ", ".join([f"{title} {share:.0%}", *_details(step)])
             self._console.print(line, highlight=False, soft_wrap=True)
 
 
 def _details(step: Step) -> list[str]:
     details = []
-    if step.stage == "sample":
+    # A set of tables tells the share that is written, out of 1.
+    if step.stage == "sample" and step.total > 1:
         details.append(f"{step.done:,.0f} rows")
     if step.loss is not None:
         details.append(f"loss {step.loss:.3f}")

@@ -164,8 +164,8 @@ def told(report: PromptedReport, out: Path) -> str:
     }
     turned_away = ", ".join(f"{number:,} {what}" for what, number in anew.items() if number)
     return (
-        f"Wrote {count} rows to {out} in {report.seconds:.1f} seconds, from {report.prompts:,} "
-        f"prompts of {report.fewest_examples} examples or more. Turned away: "
+        f"Wrote {count} rows to {out} in {report.seconds:.1f} seconds; "
+        f"prompts: {report.prompts:,}, of {report.fewest_examples} examples or more. Turned away: "
         f"{turned_away or 'none'}."
     )
 

@@ -20,6 +20,23 @@ def test_one_line_for_each_tenth(capsys: pytest.CaptureFixture[str]) -> None:
     ]
 
 
+def test_what_is_drawn_after_a_fit_is_told_as_drawing(capsys: pytest.CaptureFixture[str]) -> None:
+    with ProgressBar("fit") as bar:
+        bar(Step(stage="train", done=0.95, total=1.0))
+        bar(Step(stage="sample", done=100, total=400))
+        bar(Step(stage="sample", done=400, total=400))
+    said = capsys.readouterr().err.splitlines()
+    assert said == ["fit 95%", "sample 25%, 100 rows", "sample 100%, 400 rows"]
+
+
+def test_a_share_of_a_set_of_tables_is_no_number_of_rows(
+    capsys: pytest.CaptureFixture[str],
+) -> None:
+    with ProgressBar("sample") as bar:
+        bar(Step(stage="sample", done=0.5, total=1.0))
+    assert capsys.readouterr().err == "sample 50%\n"
+
+
 def test_rows_are_counted_while_sampling(capsys: pytest.CaptureFixture[str]) -> None:
     with ProgressBar("sample") as bar:
         bar(Step(stage="sample", done=2048, total=4096))
