@@ -126,9 +126,9 @@ def dev_command(
     settings = settings.changed(**{k: v for k, v in changes.items() if v is not None})
     migrate(settings)
     _tell_first_key(settings)
-    typer.echo(
-        f"http://{settings.host}:{settings.port}/schema/openapi.json describes the API.", err=True
-    )
+    address = f"http://{settings.host}:{settings.port}"
+    typer.echo(f"Open {address} in a browser and sign in with a key.", err=True)
+    typer.echo(f"{address}/schema/openapi.json describes the API.", err=True)
     raise typer.Exit(run_both(settings))
 
 
