@@ -252,6 +252,8 @@ def fit_into(
     sampled_from: Mapping[str, object] | None = None,
 ) -> Fitting:
     """Fit with a progress bar and a checkpoint, and save the synthesizer, whole or partial."""
+    # The first report of a language model comes after a step, so a share alone says nothing.
+    may_go_on = _has_checkpoint(folder)
     with ProgressBar("fit") as bar:
         synthesizer.fit(
             table,
@@ -261,14 +263,14 @@ def fit_into(
             sampled_from=sampled_from,
         )
     lines = []
-    if (bar.started_at or 0.0) > _TAKEN_UP:
+    if may_go_on and (bar.started_at or 0.0) > _TAKEN_UP:
         lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")
     synthesizer.save(folder)
     kilobytes = sum(path.stat().st_size for path in _own_files(folder)) / 1000
     lines += learned_lines(synthesizer.provenance_)
     lines.append(f"Saved to {folder}, {kilobytes:,.0f} kB.")
     # Ctrl-C within one step before the first checkpoint leaves none.
-    has_checkpoint = any((folder / part / _CHECKPOINT).exists() for part in ("", _TUNING))
+    has_checkpoint = _has_checkpoint(folder)
     if not has_checkpoint:
         shutil.rmtree(folder / _TUNING, ignore_errors=True)
     return Fitting(
@@ -276,6 +278,10 @@ def fit_into(
         is_partial=synthesizer.training_.stopped == "interrupted",
         sequel="goes on from the checkpoint there" if has_checkpoint else "starts afresh",
     )
+
+
+def _has_checkpoint(folder: Path) -> bool:
+    return any((folder / part / _CHECKPOINT).exists() for part in ("", _TUNING))
 
 
 def _own_files(folder: Path) -> list[Path]:
