@@ -5,18 +5,19 @@ from __future__ import annotations
 import torch
 
 from llmsynth.codec.row_language import RowLanguage
-from llmsynth.models.curves import own_parts, rank_waves
+from llmsynth.models.curves import LEAST_OWN_PART, own_parts, rank_waves
 
 _FEWEST_CURVED_TOKENS = 6
 
 
 def curves(
-    language: RowLanguage, codes: torch.Tensor
+    language: RowLanguage, codes: torch.Tensor, *, least_own: float = LEAST_OWN_PART
 ) -> tuple[dict[int, torch.Tensor], dict[int, torch.Tensor]]:
     """Waves and own parts of every used place whose tokens lie on the number line and are not few.
 
     Args:
         codes: int64 (rows, places), the rows whose counts rank the tokens.
+        least_own: see `own_parts`.
     """
     waves, own = {}, {}
     for column, code in enumerate(language.codes):
@@ -25,7 +26,8 @@ def curves(
             used = codes[:, place][codes[:, place] >= 0]
             if values is not None and len(values) > _FEWEST_CURVED_TOKENS and len(used):
                 counts = torch.bincount(used, minlength=len(values)).double().numpy()
-                waves[place], own[place] = rank_waves(values, counts), own_parts(counts)
+                waves[place] = rank_waves(values, counts)
+                own[place] = own_parts(counts, least_own)
     return waves, own
 
 

@@ -41,6 +41,11 @@ half, and weight decay 2, columns under two or five conditions lay .05 farther (
 from real rows than real rows do, on Adult; with a fifth and .3, .01 (benchmarks/conditions.py)."""
 _NONE_GIVEN_SHARE_IN_CONTEXT = 0.7
 """The same where context is given anyway: what is drawn under it is mostly drawn whole."""
+GIVEN_POWER = 2.0
+_GIVEN_POWER_TO_FILL = 1.0
+"""How many columns are given in the other rows (see `Shuffler`), and in all rows of a fit that is
+to fill gaps. On 1,500 rows of california_housing, drawn and true cells then have a rank correlation
+of .61 in place of .39; 1 less the square of a uniform number gave .58, .7 to 1 .55."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -115,6 +120,7 @@ def learn(
         usual_order=tuple(usual_order(prepared.language, target, prepared.context)),
         none_given_share=_none_given_share(prepared),
         num_context=len(prepared.context),
+        given_power=_given_power(prepared),
         weights=_place_weights(prepared, target),
         context=prepared.context_places,
         settings=settings,
@@ -183,10 +189,17 @@ def _shuffler(prepared: Prepared, shape: CompactShape, target: str | None) -> Sh
         usual_order=torch.tensor(usual_order(prepared.language, target, context)),
         none_given_share=_none_given_share(prepared),
         num_context=len(context),
+        given_power=_given_power(prepared),
     )
 
 
+def _given_power(prepared: Prepared) -> float:
+    return _GIVEN_POWER_TO_FILL if prepared.is_to_fill else GIVEN_POWER
+
+
 def _none_given_share(prepared: Prepared) -> float:
+    if prepared.is_to_fill:
+        return 0.0
     return _NONE_GIVEN_SHARE_IN_CONTEXT if prepared.context else NONE_GIVEN_SHARE
 
 
@@ -234,5 +247,6 @@ def _fingerprint(
         "shape": asdict(shape),
         "target": target,
         "context": prepared.context,
+        "is_to_fill": prepared.is_to_fill,
     }
     return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()

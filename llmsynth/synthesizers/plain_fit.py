@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -38,6 +39,7 @@ def fit_plainly(
     folder: Path | None,
     progress: Progress,
     entities: npt.NDArray[np.int64] | None,
+    to_fill: Mapping[str, npt.NDArray[np.bool_]] | None,
     launcher: Launcher | None,
     started: float,
 ) -> None:
@@ -64,6 +66,7 @@ def fit_plainly(
         keep_text=synthesizer.model != COMPACT,
         context=synthesizer.context,
         entities=entities,
+        to_fill=to_fill,
     )
     plan = FitPlan(
         target=synthesizer.target,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -41,6 +41,8 @@ class Prepared:
     data_hash: str
     context: tuple[str, ...] = ()
     """Columns that are only ever given."""
+    is_to_fill: bool = False
+    """Whether cells are left out because they are to be filled in later."""
 
     @property
     def context_places(self) -> frozenset[int]:
@@ -68,6 +70,7 @@ def prepare(
     keep_text: bool = False,
     context: tuple[str, ...] = (),
     entities: npt.NDArray[np.int64] | None = None,
+    to_fill: Mapping[str, npt.NDArray[np.bool_]] | None = None,
 ) -> Prepared:
     """Type, protect and encode a table.
 
@@ -75,6 +78,7 @@ def prepare(
         keep_text: free-text columns stay in the table and its language; they have no codes.
         context: columns that are only ever given; the model learns the others.
         entities: int64 (rows,), whose row each is, where rare means held by few of these.
+        to_fill: column to bool (rows,): cells that are not known and take no part.
 
     Raises:
         TableError: too few rows, or cells the schema cannot hold.
@@ -106,7 +110,8 @@ def prepare(
     if not len(language.place_sizes) and not any(map(_is_text, schema.columns)):
         raise SchemaError("No column is left to learn; identifiers alone make no table.")
     codes = language.encode(protected.table)
-    for name, left_out in protected.left_out.items():
+    unknown = {n: cells for n, cells in (to_fill or {}).items() if n in language.schema.names}
+    for name, left_out in [*protected.left_out.items(), *unknown.items()]:
         places = language.places(language.schema.names.index(name))
         codes[np.ix_(left_out, np.arange(places.start, places.stop))] = SKIPPED
     return Prepared(
@@ -117,6 +122,7 @@ def prepare(
         dropped_text=dropped,
         data_hash=data_hash,
         context=context,
+        is_to_fill=bool(unknown),
     )
 
 

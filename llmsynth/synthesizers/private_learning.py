@@ -50,6 +50,8 @@ PUBLIC_OF_TEXTS = (
 _NONE_GIVEN_SHARE = 0.5
 _TARGET_WEIGHT = 2.0
 _FORMAT_EPOCHS = 4.0
+_LEAST_OWN_PART = 0.2
+"""What the private figures were measured with (see `models.curves.own_parts`)."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -266,7 +268,7 @@ def _format_stage(
         place_sizes=place_sizes,
     )
     torch.manual_seed(seed)
-    model = CurvedModel(shape, *curves(language, codes))
+    model = CurvedModel(shape, *curves(language, codes, least_own=_LEAST_OWN_PART))
     if not is_taught:
         return model
     model.start_at_marginals(log_marginals(codes, place_sizes))

@@ -130,6 +130,7 @@ class Synthesizer:
         checkpoint_dir: str | Path | None = None,
         progress: Progress = silent,
         entities: npt.NDArray[np.int64] | None = None,
+        to_fill: Mapping[str, npt.NDArray[np.bool_]] | None = None,
         launcher: Launcher | None = None,
         sampled_from: Mapping[str, object] | None = None,
     ) -> Self:
@@ -141,11 +142,14 @@ class Synthesizer:
         Args:
             entities: int64 (rows,), whose row each is: what fewer than five of them hold is not
                 learned. Without it each row counts.
+            to_fill: column to bool (rows,), cells that are not known and are to be drawn later, as
+                `llmsynth.impute` does: they take no part, and rows are learned given any part of
+                their columns.
             launcher: what starts the training's processes, such as `cluster.RayLauncher`.
             sampled_from: what the record is to say of a larger table that `table` is a sample of.
 
         Raises:
-            SettingsError: a size or budget that is not above 0.
+            SettingsError: a size or budget that is not above 0; cells to fill with an epsilon.
             TableError, SchemaError: the table or schema cannot be learned as it stands.
             TrainingError: the training diverged.
             PrivacyError: the privacy that was asked for cannot be claimed.
@@ -161,6 +165,8 @@ class Synthesizer:
         source = read_table(table, missing=self.missing)
         folder = Path(checkpoint_dir) if checkpoint_dir is not None else None
         if self.privacy is not None:
+            if to_fill:
+                raise SettingsError("A private fit cannot leave out the cells of to_fill.")
             # Reaches the accountants, which are an extra of their own.
             from llmsynth.synthesizers.private_fit import fit_privately
 
@@ -173,6 +179,7 @@ class Synthesizer:
             folder=folder,
             progress=progress,
             entities=entities,
+            to_fill=to_fill,
             launcher=launcher,
             started=started,
         )

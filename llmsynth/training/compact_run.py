@@ -34,7 +34,7 @@ class CompactRun:
         waves: the curves that `model` was made with.
         codes: int64 (rows, places), negative where a place is not used.
         place_columns: int64 (places,), each place's column.
-        usual_order, none_given_share, num_context: see `Shuffler`.
+        usual_order, none_given_share, num_context, given_power: see `Shuffler`.
         weights: float32 (places,), what each place counts in the loss.
         context: places that are only ever given.
         fingerprint: what identifies the run among checkpoints.
@@ -47,6 +47,7 @@ class CompactRun:
     usual_order: tuple[int, ...]
     none_given_share: float
     num_context: int
+    given_power: float
     weights: Tensor
     context: frozenset[int]
     settings: TrainingSettings
@@ -65,6 +66,7 @@ class CompactRun:
             usual_order=torch.tensor(self.usual_order),
             none_given_share=self.none_given_share,
             num_context=self.num_context,
+            given_power=self.given_power,
         )
         return Trainer(
             model=self.model,
@@ -97,6 +99,7 @@ class CompactRun:
             "usual_order": self.usual_order,
             "none_given_share": self.none_given_share,
             "num_context": self.num_context,
+            "given_power": self.given_power,
             "context": sorted(self.context),
             "settings": asdict(self.settings),
             "fingerprint": self.fingerprint,
@@ -146,6 +149,7 @@ def read_compact_run(folder: Path) -> CompactRun:
             usual_order=tuple(facts["usual_order"]),
             none_given_share=facts["none_given_share"],
             num_context=facts["num_context"],
+            given_power=facts["given_power"],
             weights=tensors["weights"],
             context=frozenset(facts["context"]),
             settings=TrainingSettings(**facts["settings"]),

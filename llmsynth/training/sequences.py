@@ -38,6 +38,8 @@ class Shuffler:
         usual_order: int64 (columns,), the columns as they are written when none is given.
         none_given_share: share of rows in which no column is given.
         num_context: how many columns, the first of the usual order, are given in every row.
+        given_power: of the other rows, the share of columns that are given is a uniform number to
+            this power. 2 favours few columns, as conditions mostly name; 1 all numbers alike.
     """
 
     def __init__(
@@ -49,11 +51,12 @@ class Shuffler:
         usual_order: Tensor,
         none_given_share: float,
         num_context: int = 0,
+        given_power: float = 2.0,
     ) -> None:
         self._starts = torch.tensor([0, *place_sizes[:-1]]).cumsum(0)
         self._columns = place_columns
         self._begin = begin_token
-        self._none_given_share = none_given_share
+        self._none_given_share, self._given_power = none_given_share, given_power
         self._rank = torch.zeros(int(place_columns.max()) + 1)
         self._rank[usual_order] = torch.arange(len(usual_order)) / len(usual_order)
         self._is_context = torch.zeros(len(self._rank), dtype=torch.bool)
@@ -66,8 +69,7 @@ class Shuffler:
             codes: int64 (rows, places), token index within each place, negative where unused.
         """
         rows, num_places = codes.shape
-        # The square favours small subsets: conditions mostly name one column or a few.
-        share_given = torch.rand(rows, 1, generator=generator).square()
+        share_given = torch.rand(rows, 1, generator=generator).pow(self._given_power)
         none = torch.rand(rows, 1, generator=generator) < self._none_given_share
         is_given = torch.rand(rows, len(self._rank), generator=generator) < share_given
         keys = self._rank - (is_given & ~none).float().masked_fill(self._is_context, 2.0)

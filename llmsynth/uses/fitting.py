@@ -2,6 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
+
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.engines.mixed_orders import MixedOrderSampler
@@ -18,9 +22,22 @@ def is_fitted(synthesizer: Synthesizer) -> bool:
     return hasattr(synthesizer, "learner_")
 
 
-def fitted(synthesizer: Synthesizer, table: pa.Table, progress: Progress) -> Synthesizer:
-    """The synthesizer, taught this table unless it has learned one already."""
-    return synthesizer if is_fitted(synthesizer) else synthesizer.fit(table, progress=progress)
+def fitted(
+    synthesizer: Synthesizer,
+    table: pa.Table,
+    progress: Progress,
+    *,
+    to_fill: Mapping[str, npt.NDArray[np.bool_]] | None = None,
+) -> Synthesizer:
+    """The synthesizer, taught this table unless it has learned one already.
+
+    Args:
+        to_fill: see `Synthesizer.fit`; a private fit learns gaps as it always does.
+    """
+    if is_fitted(synthesizer):
+        return synthesizer
+    unknown = to_fill if synthesizer.privacy is None else None
+    return synthesizer.fit(table, to_fill=unknown, progress=progress)
 
 
 def completer(synthesizer: Synthesizer, *, may_miss: bool) -> Completer:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -74,7 +74,8 @@ def impute(
     All missing cells of a row are drawn together, so they fit each other; several draws show how
     uncertain they are (multiple imputation). Cells that are there are never changed. The model
     conditions on what is known, not on what is missing: that is right where the reason for a gap
-    lies in the known cells.
+    lies in the known cells. What it fits is fitted for this: a gap is no value that is learned, but
+    a cell that is not there, and any part of a row may be given.
 
     Args:
         columns: fill these alone; a gap in another column then counts as known to be one.
@@ -96,10 +97,11 @@ def impute(
     _check(columns, typed)
     if not is_fitted(synthesizer):
         _check_gaps(columns, typed)
-    synthesizer = fitted(synthesizer, typed, progress)
+    to_fill = dict(_gaps(typed, schema, columns))
+    synthesizer = fitted(synthesizer, typed, progress, to_fill=to_fill)
     learned = synthesizer.learner_.language
     known = conform(typed.select(list(learned.schema.names)), learned.schema)
-    wanted = _gaps(known, learned, columns)
+    wanted = _wanted(known, learned, columns)
     codes = encode_leniently(known, learned, np.arange(known.num_rows))
     filler = completer(synthesizer, may_miss=False)
     seeds = np.random.SeedSequence(seed).generate_state(draws)
@@ -138,20 +140,31 @@ def _check_gaps(columns: Sequence[str] | None, table: pa.Table) -> None:
         )
 
 
-def _gaps(table: pa.Table, language: RowLanguage, columns: Sequence[str] | None) -> Mask:
+def _gaps(
+    table: pa.Table, schema: TableSchema, columns: Sequence[str] | None
+) -> Iterator[tuple[str, Mask]]:
+    """Columns that have gaps to fill, and which cells these are: bool (rows,)."""
+    for name in table.column_names if columns is None else columns:
+        gaps: Mask = table[name].is_null().to_numpy().copy()
+        for constraint in schema.constraints:
+            if isinstance(constraint, MissingExactlyWhen) and constraint.column == name:
+                texts = table[constraint.when].cast(pa.string())
+                holds = pc.equal(texts, constraint.equals).fill_null(False).to_numpy()
+                gaps &= ~holds
+        if gaps.any():
+            yield name, gaps
+
+
+def _wanted(table: pa.Table, language: RowLanguage, columns: Sequence[str] | None) -> Mask:
     """Which cells are to be drawn; bool (rows, columns)."""
+    names = language.schema.names
     out = np.zeros((table.num_rows, table.num_columns), dtype=np.bool_)
-    for index, code in enumerate(language.codes):
-        name = code.column.name
-        # A column that was all missing has nothing else that could be drawn.
-        has_values = bool(code.place_sizes) and code.place_sizes[0] > code.column.nullable
-        if has_values and (columns is None or name in columns):
-            out[:, index] = table[name].is_null().to_numpy()
-    for constraint in language.schema.constraints:
-        if isinstance(constraint, MissingExactlyWhen):
-            texts = table[constraint.when].cast(pa.string())
-            holds = pc.equal(texts, constraint.equals).fill_null(False).to_numpy()
-            out[holds, table.column_names.index(constraint.column)] = False
+    asked = None if columns is None else [name for name in columns if name in names]
+    for name, gaps in _gaps(table, language.schema, asked):
+        code = language.codes[names.index(name)]
+        # A column of which no cell was learned has nothing that could be drawn.
+        if code.place_sizes and code.place_sizes[0] > code.column.nullable:
+            out[:, names.index(name)] = gaps
     return out
 
 

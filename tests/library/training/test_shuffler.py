@@ -28,6 +28,17 @@ def _shuffler(none_given_share: float) -> Shuffler:
     )
 
 
+def test_the_power_says_how_many_columns_are_given() -> None:
+    sizes, columns, codes = (2, 2), torch.arange(2), torch.zeros(20_000, 2, dtype=torch.int64)
+    for power, expected in ((1.0, 1 / 6), (2.0, 2 / 15)):
+        shuffler = Shuffler(
+            sizes, columns, 4, usual_order=columns, none_given_share=0.0, given_power=power
+        )
+        places = shuffler(codes, torch.Generator().manual_seed(0)).places
+        # The second comes first where it alone is given: the mean of s (1 - s).
+        assert abs(float((places[:, 0] == 1).float().mean()) - expected) < 0.01
+
+
 def _codes(rows: int, *, seed: int = 0, unused: bool = True) -> Tensor:
     generator = torch.Generator().manual_seed(seed)
     columns = [torch.randint(size, (rows,), generator=generator) for size in _SIZES]

@@ -50,6 +50,7 @@ def _run(settings: TrainingSettings = QUICK) -> CompactRun:
         usual_order=(0, 1),
         none_given_share=0.5,
         num_context=0,
+        given_power=1.5,
         weights=torch.ones(2),
         context=frozenset(),
         settings=settings,

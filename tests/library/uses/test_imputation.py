@@ -87,6 +87,29 @@ def test_columns_that_were_not_asked_for_keep_their_gaps(gaps, fitted) -> None:
         impute(gaps, draws=0, synthesizer=fitted)
 
 
+def test_its_own_fit_learns_no_gap_and_what_the_cells_have_to_do_with_each_other() -> None:
+    table = complete_table()
+    gaps = with_gaps(table)
+    found = impute(gaps, synthesizer=Synthesizer(keep_rare=True, max_epochs=25))
+    drawn = found.synthesizer.sample(400).table
+    assert sum(column.null_count for column in drawn.columns) < 6
+    plain = Synthesizer(keep_rare=True, max_epochs=2).fit(gaps).sample(400).table
+    assert sum(column.null_count for column in plain.columns) > 60
+    was_gap = gaps["double"].is_null().to_numpy() & gaps["low"].is_valid().to_numpy()
+    near = np.abs(found.table["double"].to_numpy() - table["double"].to_numpy())[was_gap]
+    assert np.median(near) < 6  # of 0 to 118; the other size is 80 away
+    with pytest.raises(SettingsError, match="private fit"):
+        Synthesizer(epsilon=1.0).fit(gaps, to_fill={"low": np.ones(ROWS, dtype=bool)})
+
+
+def test_rows_of_which_nothing_is_known_are_filled_all_the_same() -> None:
+    cells = [None, None, None, 3, 4] * 20
+    table = pa.table({"a": cells, "nothing": pa.nulls(100, pa.int64())})
+    found = impute(table, synthesizer=Synthesizer(keep_rare=True, batch_rows=2, max_epochs=1))
+    assert set(found.table["a"].to_pylist()) == {3, 4}
+    assert found.left == {"nothing": 100}
+
+
 def test_nothing_is_learned_where_nothing_is_missing() -> None:
     table = complete_table()
     with pytest.raises(SettingsError, match="No cell of low is missing") as refused:
