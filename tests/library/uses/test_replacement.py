@@ -39,6 +39,22 @@ def test_chosen_columns_are_new_and_follow_the_real_ones(found) -> None:
     assert found.table["height"].null_count == 0
 
 
+def test_the_fit_learns_the_new_columns_given_the_others_and_nobody_by_name() -> None:
+    rng = np.random.default_rng(3)
+    names = [hosts()["host_name"][n % 12].as_py() for n in range(ROWS)]
+    table = people().append_column("name", pa.array(names))
+    low = rng.integers(0, 100, ROWS)
+    table = table.append_column("low", pa.array(low)).append_column("high", pa.array(low + 1000))
+    asked = Synthesizer(max_epochs=40, target="sex")
+    made = replace(table, ["high"], synthesizer=asked)
+    assert made.synthesizer is not None
+    assert made.synthesizer.context == ("sex", "height", "low")
+    assert made.synthesizer.target is None
+    assert (asked.context, asked.target) == ((), "sex")
+    assert not set(names) & set(made.synthesizer.schema_.column("name").categories)
+    assert np.corrcoef(low, made.table["high"].to_numpy())[0, 1] > 0.8
+
+
 def test_keys_are_renamed_one_to_one_in_every_table(found) -> None:
     table = people()
     before, after = table["patient_id"].to_pylist(), found.table["patient_id"].to_pylist()
