@@ -27,7 +27,7 @@ from llmsynth.training.distillation import DistillationSettings, distil
 from llmsynth.training.launching import Launcher, launch, run_place
 from llmsynth.training.loop import TrainingReport
 from llmsynth.training.report_file import NAME, read_report
-from llmsynth.training.sequences import Shuffler
+from llmsynth.training.sequences import GIVEN_POWER
 from llmsynth.training.settings import TrainingSettings
 
 _TARGET_WEIGHT = 4.0
@@ -41,11 +41,10 @@ half, and weight decay 2, columns under two or five conditions lay .05 farther (
 from real rows than real rows do, on Adult; with a fifth and .3, .01 (benchmarks/conditions.py)."""
 _NONE_GIVEN_SHARE_IN_CONTEXT = 0.7
 """The same where context is given anyway: what is drawn under it is mostly drawn whole."""
-GIVEN_POWER = 2.0
 _GIVEN_POWER_TO_FILL = 1.0
-"""How many columns are given in the other rows (see `Shuffler`), and in all rows of a fit that is
-to fill gaps. On 1,500 rows of california_housing, drawn and true cells then have a rank correlation
-of .61 in place of .39; 1 less the square of a uniform number gave .58, .7 to 1 .55."""
+"""In all rows of a fit that is to fill gaps (see `Shuffler`). On 1,500 rows of california_housing,
+drawn and true cells then have a rank correlation of .61 in place of .39; 1 less the square of a
+uniform number gave .58, .7 to 1 .55."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -120,7 +119,7 @@ def learn(
         usual_order=tuple(usual_order(prepared.language, target, prepared.context)),
         none_given_share=_none_given_share(prepared),
         num_context=len(prepared.context),
-        given_power=_given_power(prepared),
+        given_power=_GIVEN_POWER_TO_FILL if prepared.is_to_fill else GIVEN_POWER,
         weights=_place_weights(prepared, target),
         context=prepared.context_places,
         settings=settings,
@@ -135,7 +134,7 @@ def learn(
         distilled = DistillationSettings(max_seconds=minutes and minutes * 60 * _TARGET_SHARE)
         taught = copy.deepcopy(model)
         try:
-            _teach_target(taught, prepared, target, place, size.shape, settings, distilled)
+            _teach_target(taught, prepared, target, place, run, distilled)
             model = taught
         except KeyboardInterrupt:
             report = replace(report, stopped="interrupted")
@@ -158,13 +157,11 @@ def _teach_target(
     prepared: Prepared,
     target: str,
     place: int,
-    shape: CompactShape,
-    training: TrainingSettings,
+    run: CompactRun,
     settings: DistillationSettings,
 ) -> None:
-    dtype = fastest_dtype()
-    started = time.perf_counter()
-    lessons = make_lessons(model.folded(), prepared, target, place, seed=training.seed, dtype=dtype)
+    started, seed = time.perf_counter(), run.settings.seed
+    lessons = make_lessons(model.folded(), prepared, target, place, seed=seed, dtype=run.dtype)
     if settings.max_seconds is not None:
         left = settings.max_seconds - (time.perf_counter() - started)
         settings = replace(settings, max_seconds=max(left, 1.0))
@@ -172,29 +169,12 @@ def _teach_target(
         model.train(),
         lessons,
         target_place=place,
-        shuffler=_shuffler(prepared, shape, target),
+        shuffler=run.shuffler(),
         # The model is to stay where it is: no decay.
-        training=replace(training, weight_decay=0.0),
+        training=replace(run.settings, weight_decay=0.0),
         settings=settings,
-        dtype=dtype,
+        dtype=run.dtype,
     )
-
-
-def _shuffler(prepared: Prepared, shape: CompactShape, target: str | None) -> Shuffler:
-    context = prepared.context
-    return Shuffler(
-        shape.place_sizes,
-        torch.from_numpy(prepared.language.place_columns),
-        shape.begin_token,
-        usual_order=torch.tensor(usual_order(prepared.language, target, context)),
-        none_given_share=_none_given_share(prepared),
-        num_context=len(context),
-        given_power=_given_power(prepared),
-    )
-
-
-def _given_power(prepared: Prepared) -> float:
-    return _GIVEN_POWER_TO_FILL if prepared.is_to_fill else GIVEN_POWER
 
 
 def _none_given_share(prepared: Prepared) -> float:
@@ -247,6 +227,11 @@ def _fingerprint(
         "shape": asdict(shape),
         "target": target,
         "context": prepared.context,
-        "is_to_fill": prepared.is_to_fill,
+        # Which cells are to be filled is nowhere else: the data's hash is that of the whole table.
+        "to_fill": _sha256(prepared.codes.tobytes()) if prepared.is_to_fill else None,
     }
-    return hashlib.sha256(json.dumps(facts, sort_keys=True).encode()).hexdigest()
+    return _sha256(json.dumps(facts, sort_keys=True).encode())
+
+
+def _sha256(data: bytes) -> str:
+    return hashlib.sha256(data).hexdigest()

@@ -14,7 +14,7 @@ from llmsynth.codec.column_code import SKIPPED, Tokens
 from llmsynth.codec.flat_places import flat_places
 from llmsynth.codec.frequent_values import with_frequent_values
 from llmsynth.codec.row_language import RowLanguage
-from llmsynth.errors import SchemaError, TableError
+from llmsynth.errors import SchemaError, SettingsError, TableError
 from llmsynth.generation.constraints import with_combinations
 from llmsynth.privacy.rare_values import DEFAULT_FLOOR, Protected, protect_rare_values
 from llmsynth.schema.columns import Column, TextColumn
@@ -23,6 +23,7 @@ from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.text_bounds import with_text_bounds
 from llmsynth.tables.conforming import conform
 
+Mask = npt.NDArray[np.bool_]
 _FEWEST_ROWS = 20
 
 
@@ -70,7 +71,7 @@ def prepare(
     keep_text: bool = False,
     context: tuple[str, ...] = (),
     entities: npt.NDArray[np.int64] | None = None,
-    to_fill: Mapping[str, npt.NDArray[np.bool_]] | None = None,
+    to_fill: Mapping[str, Mask] | None = None,
 ) -> Prepared:
     """Type, protect and encode a table.
 
@@ -84,7 +85,9 @@ def prepare(
         TableError: too few rows, or cells the schema cannot hold.
         SchemaError: free text, which the compact model cannot learn, or an unknown target or
             context.
+        SettingsError: cells to fill of no column, or of another number of rows.
     """
+    _check_to_fill(to_fill or {}, table)
     schema = schema or infer_schema(table, target=target)
     table = conform(table, schema)
     dropped: tuple[str, ...] = ()
@@ -109,11 +112,9 @@ def prepare(
     language = RowLanguage(schema)
     if not len(language.place_sizes) and not any(map(_is_text, schema.columns)):
         raise SchemaError("No column is left to learn; identifiers alone make no table.")
-    codes = language.encode(protected.table)
+    # Columns of free text may be gone.
     unknown = {n: cells for n, cells in (to_fill or {}).items() if n in language.schema.names}
-    for name, left_out in [*protected.left_out.items(), *unknown.items()]:
-        places = language.places(language.schema.names.index(name))
-        codes[np.ix_(left_out, np.arange(places.start, places.stop))] = SKIPPED
+    codes = _codes(language, protected, unknown)
     return Prepared(
         language=language,
         codes=codes,
@@ -124,6 +125,26 @@ def prepare(
         context=context,
         is_to_fill=bool(unknown),
     )
+
+
+def _check_to_fill(to_fill: Mapping[str, Mask], table: pa.Table) -> None:
+    for name, cells in to_fill.items():
+        if name not in table.column_names:
+            raise SettingsError(f"to_fill names the column {name!r}, which the table lacks.")
+        if cells.shape != (table.num_rows,) or cells.dtype != np.bool_:
+            raise SettingsError(
+                f"to_fill of {name!r} must be bool of shape ({table.num_rows},), one a row; got "
+                f"{cells.dtype} of shape {cells.shape}."
+            )
+
+
+def _codes(language: RowLanguage, protected: Protected, unknown: Mapping[str, Mask]) -> Tokens:
+    """The table as tokens, SKIPPED where a cell is held back or not known."""
+    codes = language.encode(protected.table)
+    for name, left_out in [*protected.left_out.items(), *unknown.items()]:
+        places = language.places(language.schema.names.index(name))
+        codes[np.ix_(left_out, np.arange(places.start, places.stop))] = SKIPPED
+    return codes
 
 
 def usual_order(

@@ -38,6 +38,7 @@ def provenance(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object
             "rows": len(prepared.codes),
             "columns": len(prepared.language.codes),
             "dropped_text": list(prepared.dropped_text),
+            "gaps_left_out": prepared.is_to_fill,
         },
         "versions": {package: version(package) for package in _PACKAGES},
         "settings": {

@@ -149,7 +149,8 @@ class Synthesizer:
             sampled_from: what the record is to say of a larger table that `table` is a sample of.
 
         Raises:
-            SettingsError: a size or budget that is not above 0; cells to fill with an epsilon.
+            SettingsError: a size or budget that is not above 0; cells to fill that the table lacks,
+                or with an epsilon.
             TableError, SchemaError: the table or schema cannot be learned as it stands.
             TrainingError: the training diverged.
             PrivacyError: the privacy that was asked for cannot be claimed.

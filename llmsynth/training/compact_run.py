@@ -54,12 +54,10 @@ class CompactRun:
     fingerprint: str
     dtype: torch.dtype
 
-    def trainer(
-        self, folder: Path | None, *, progress: Progress = silent, team: Team | None = None
-    ) -> Trainer:
-        """The run, ready to start or to go on from the checkpoint in `folder`."""
+    def shuffler(self) -> Shuffler:
+        """What orders the columns of its rows."""
         shape = self.model.shape
-        shuffler = Shuffler(
+        return Shuffler(
             shape.place_sizes,
             self.place_columns,
             shape.begin_token,
@@ -68,10 +66,15 @@ class CompactRun:
             num_context=self.num_context,
             given_power=self.given_power,
         )
+
+    def trainer(
+        self, folder: Path | None, *, progress: Progress = silent, team: Team | None = None
+    ) -> Trainer:
+        """The run, ready to start or to go on from the checkpoint in `folder`."""
         return Trainer(
             model=self.model,
             codes=self.codes,
-            shuffler=shuffler,
+            shuffler=self.shuffler(),
             weights=self.weights,
             settings=self.settings,
             folder=folder,

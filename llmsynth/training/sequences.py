@@ -22,6 +22,10 @@ class Sequences:
     position_of: Tensor
 
 
+GIVEN_POWER = 2.0
+"""Favours few given columns: conditions mostly name one or a few."""
+
+
 class Shuffler:
     """Writes the columns of every row in a fresh order.
 
@@ -39,7 +43,7 @@ class Shuffler:
         none_given_share: share of rows in which no column is given.
         num_context: how many columns, the first of the usual order, are given in every row.
         given_power: of the other rows, the share of columns that are given is a uniform number to
-            this power. 2 favours few columns, as conditions mostly name; 1 all numbers alike.
+            this power: 1 for all numbers alike.
     """
 
     def __init__(
@@ -51,7 +55,7 @@ class Shuffler:
         usual_order: Tensor,
         none_given_share: float,
         num_context: int = 0,
-        given_power: float = 2.0,
+        given_power: float = GIVEN_POWER,
     ) -> None:
         self._starts = torch.tensor([0, *place_sizes[:-1]]).cumsum(0)
         self._columns = place_columns

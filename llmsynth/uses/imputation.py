@@ -96,9 +96,9 @@ def impute(
     typed = conform(source, schema)
     _check(columns, typed)
     if not is_fitted(synthesizer):
-        _check_gaps(columns, typed)
-    to_fill = dict(_gaps(typed, schema, columns))
-    synthesizer = fitted(synthesizer, typed, progress, to_fill=to_fill)
+        to_fill = dict(_gaps(typed, schema, columns))
+        _check_gaps(columns, to_fill)
+        synthesizer = fitted(synthesizer, typed, progress, to_fill=to_fill)
     learned = synthesizer.learner_.language
     known = conform(typed.select(list(learned.schema.names)), learned.schema)
     wanted = _wanted(known, learned, columns)
@@ -129,13 +129,12 @@ def _check(columns: Sequence[str] | None, table: pa.Table) -> None:
             )
 
 
-def _check_gaps(columns: Sequence[str] | None, table: pa.Table) -> None:
+def _check_gaps(columns: Sequence[str] | None, gaps: Mapping[str, Mask]) -> None:
     """A fit takes minutes, and fills nothing where a text such as '?' stands for the gaps."""
-    asked = columns or table.column_names
-    if not any(table[name].null_count for name in asked):
+    if not gaps:
         where = f" of {', '.join(columns)}" if columns else ""
         raise SettingsError(
-            f"No cell{where} is missing, so there is nothing to fill in.",
+            f"No cell{where} is missing that no constraint wants so: there is nothing to fill in.",
             hint="Name the text that stands for a missing cell, such as '?', as `missing`.",
         )
 

@@ -7,10 +7,14 @@ import pyarrow as pa
 import pytest
 
 from llmsynth.errors import SettingsError
+from llmsynth.models.compact import CompactShape
 from llmsynth.schema import infer_schema
 from llmsynth.schema.constraints import MissingExactlyWhen, Sum
 from llmsynth.synthesizers import Synthesizer
+from llmsynth.synthesizers.learning import _fingerprint
+from llmsynth.synthesizers.preparation import prepare
 from llmsynth.tables import write_table
+from llmsynth.training.settings import TrainingSettings
 from llmsynth.uses.imputation import impute
 
 ROWS = 400
@@ -98,8 +102,33 @@ def test_its_own_fit_learns_no_gap_and_what_the_cells_have_to_do_with_each_other
     was_gap = gaps["double"].is_null().to_numpy() & gaps["low"].is_valid().to_numpy()
     near = np.abs(found.table["double"].to_numpy() - table["double"].to_numpy())[was_gap]
     assert np.median(near) < 6  # of 0 to 118; the other size is 80 away
+    record = found.synthesizer.provenance_["data"]
+    assert isinstance(record, dict)
+    assert record["gaps_left_out"]
+
+
+def test_cells_to_fill_that_make_no_sense_are_refused(gaps: pa.Table) -> None:
+    every = np.ones(ROWS, dtype=bool)
     with pytest.raises(SettingsError, match="private fit"):
-        Synthesizer(epsilon=1.0).fit(gaps, to_fill={"low": np.ones(ROWS, dtype=bool)})
+        Synthesizer(epsilon=1.0).fit(gaps, to_fill={"low": every})
+    with pytest.raises(SettingsError, match="the column 'lo', which the table lacks"):
+        Synthesizer().fit(gaps, to_fill={"lo": every})
+    with pytest.raises(
+        SettingsError, match=r"bool of shape \(400,\), one a row; got bool of shape"
+    ):
+        Synthesizer().fit(gaps, to_fill={"low": every[1:]})
+
+
+def test_a_checkpoint_is_of_the_cells_that_were_to_be_filled(gaps: pa.Table) -> None:
+    def mark(names: tuple[str, ...]) -> str:
+        to_fill = {name: gaps[name].is_null().to_numpy() for name in names}
+        ready = prepare(gaps, None, target=None, keep_rare=True, drop_text=True, to_fill=to_fill)
+        shape = CompactShape(place_sizes=tuple(int(n) for n in ready.language.place_sizes))
+        return _fingerprint(ready, TrainingSettings(), shape, None)
+
+    asked = [(), ("low",), ("low", "size"), ("size",)]
+    assert len({mark(names) for names in asked}) == 4
+    assert mark(("low",)) == mark(("low",))
 
 
 def test_rows_of_which_nothing_is_known_are_filled_all_the_same() -> None:
