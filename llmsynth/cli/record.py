@@ -7,6 +7,13 @@ from collections.abc import Mapping
 
 Record = Mapping[str, object]
 
+_TEXT_CHANGES = {
+    "cells_cut": "cut to that at a word's end",
+    "cells_respelled": "without a character that too few hold",
+    "cells_left_out": "not learned, as nothing else is in them",
+    "would_have_been_emptied": "of rare categories, which are spelled instead of emptied",
+}
+
 
 def learned_lines(record: Record) -> list[str]:
     """What was learned, how long it took, how well it went, and what was held back."""
@@ -19,6 +26,7 @@ def learned_lines(record: Record) -> list[str]:
         protected_line(record),
     ]
     lines += personal_lines(record)
+    lines += text_lines(record)
     if dropped := data.get("dropped_text"):
         lines.append(f"Left out as free text: {_listed(dropped)}.")
     return lines
@@ -60,6 +68,24 @@ def personal_lines(record: Record) -> list[str]:
     if not told:
         return []
     return [f"Personal data replaced before learning: {'; '.join(told)}."]
+
+
+def text_lines(record: Record) -> list[str]:
+    """Which columns are spelled in pieces, and whose cells were changed for it."""
+    found = part(record, "texts")
+    told = []
+    for name in found:
+        own = part(found, name)
+        changes = [
+            f"{_count(own, key)} cells {words}"
+            for key, words in _TEXT_CHANGES.items()
+            if own.get(key)
+        ]
+        most = f"{_count(own, 'slots')} pieces at most"
+        told.append(f"{name} ({', '.join([most, *changes])})")
+    if not told:
+        return []
+    return [f"Texts learned in pieces, under their rows: {'; '.join(told)}."]
 
 
 def is_partial(record: Record) -> bool:

@@ -85,6 +85,11 @@ class ColumnCode(ABC):
     place_sizes: tuple[int, ...]
     automaton: CellAutomaton
 
+    @property
+    def place_owners(self) -> tuple[int, ...]:
+        """For each place, the earlier place whose tokens it shares, or itself."""
+        return tuple(range(len(self.place_sizes)))
+
     @abstractmethod
     def encode(self, cells: pa.Array) -> Tokens:
         """Tokens of many cells.

@@ -8,6 +8,7 @@ A row's text is `name=value` pairs in any column order, joined by "; " and ended
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from functools import cached_property
 
 import numpy as np
 import numpy.typing as npt
@@ -19,6 +20,7 @@ from llmsynth.codec.cell_text import PAIR_END, ROW_END, escape, read, spell_name
 from llmsynth.codec.column_code import Cell, ColumnCode, Tokens
 from llmsynth.codec.number_code import NumberCode
 from llmsynth.codec.open_text_code import OpenTextCode
+from llmsynth.codec.spelled_text_code import SpelledTextCode
 from llmsynth.errors import SchemaError
 from llmsynth.schema.columns import (
     BooleanColumn,
@@ -53,6 +55,18 @@ class RowLanguage:
         counts = [len(code.place_sizes) for code in self.codes]
         self.place_columns: npt.NDArray[np.int64] = np.repeat(np.arange(len(counts)), counts)
         self._first_places = np.concatenate([[0], np.cumsum(counts)]).astype(int)
+
+    @cached_property
+    def place_owners(self) -> tuple[int, ...]:
+        """For each place, the earlier place whose tokens it shares, or itself; empty where all
+        places have tokens of their own.
+        """
+        owners = tuple(
+            self.places(column).start + owner
+            for column, code in enumerate(self.codes)
+            for owner in code.place_owners
+        )
+        return () if owners == tuple(range(len(owners))) else owners
 
     def places(self, column: int) -> range:
         """The places of the column at index `column`."""
@@ -133,6 +147,8 @@ class RowLanguage:
         out = []
         for code in self.codes:
             for place, size in enumerate(code.place_sizes):
+                if code.place_owners[place] != place:
+                    continue
                 marks = "~" * place
                 name = spell_name(code.column.name)
                 out += [f"{name}={marks}{code.token_text(place, token)}" for token in range(size)]
@@ -165,6 +181,8 @@ def _code(column: Column) -> ColumnCode:
             return CategoryCode(column)
         case DateColumn() | DatetimeColumn():
             return CalendarCode(column)
+        case TextColumn() if column.pieces:
+            return SpelledTextCode(column)
         case TextColumn() | IdentifierColumn():
             return OpenTextCode(column)
     raise SchemaError(f"Column {column.name!r} has the unknown kind {column.kind!r}.")

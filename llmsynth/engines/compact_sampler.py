@@ -253,12 +253,13 @@ class _Walk:
 
     def _branch(self, place: int, token: Tensor, active: Tensor | None) -> None:
         """Give rows that now differ nodes of their own."""
-        starts = self.sampler._model.place_starts
+        shape = self.sampler._model.shape
+        start = shape.token_starts[place]
         if self.node_of is None:
-            written = token + starts[place]
+            written = token + start
             self.last = written if active is None else torch.where(active, written, self.last)
             return
-        width = starts[place + 1] - starts[place] + 1
+        width = shape.place_sizes[place] + 1
         step = token if active is None else torch.where(active, token, width - 1)
         keys, node_of = torch.unique(self.node_of * width + step, return_inverse=True)
         if len(keys) > _SHARING_ENDS * len(self.rows):
@@ -269,7 +270,7 @@ class _Walk:
             parents, step = keys // width, keys % width
             self.node_of = node_of
         kept = self.last.index_select(0, parents)
-        self.last = torch.where(step < width - 1, step + starts[place], kept)
+        self.last = torch.where(step < width - 1, step + start, kept)
         self.cache.select(parents)
 
 

@@ -12,6 +12,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor, nn
@@ -27,13 +28,33 @@ class CompactShape:
     num_heads: int = 2
     intermediate_size: int = 256
     place_sizes: tuple[int, ...] = ()
-    """Tokens at each place; their sum is the number of value tokens."""
+    """Tokens at each place."""
     dropout: float = 0.0
     """Share of each layer's two outputs zeroed while training."""
+    place_owners: tuple[int, ...] = ()
+    """For each place, itself or an earlier place of its size whose tokens it shares (the pieces of
+    a text are the same at every slot); empty where every place has tokens of its own."""
 
-    @property
+    @cached_property
+    def token_starts(self) -> tuple[int, ...]:
+        """The first token of each place."""
+        starts: list[int] = []
+        own = 0
+        for place, size in enumerate(self.place_sizes):
+            owner = self.owner(place)
+            starts.append(own if owner == place else starts[owner])
+            own += size if owner == place else 0
+        return tuple(starts)
+
+    def owner(self, place: int) -> int:
+        """The place whose tokens `place` uses."""
+        return self.place_owners[place] if self.place_owners else place
+
+    @cached_property
     def num_tokens(self) -> int:
-        return sum(self.place_sizes)
+        """Different value tokens."""
+        sizes = enumerate(self.place_sizes)
+        return sum(size for place, size in sizes if self.owner(place) == place)
 
     @property
     def begin_token(self) -> int:
@@ -141,8 +162,8 @@ class CompactModel(nn.Module):
         self.layers = nn.ModuleList(CompactLayer(shape) for _ in range(shape.num_layers))
         self.norm = nn.Parameter(torch.ones(shape.hidden_size))
         self.head = nn.Parameter(torch.zeros(shape.num_tokens, shape.hidden_size))
-        starts = torch.tensor([0, *shape.place_sizes]).cumsum(0)
-        self.place_starts: list[int] = starts.tolist()
+        self.place_starts: list[int] = list(shape.token_starts)
+        self._start_sharing_places()
 
     def token_table(self) -> Tensor:
         """The embedding row of every token and place; (vocabulary, hidden)."""
@@ -150,7 +171,12 @@ class CompactModel(nn.Module):
 
     def head_rows(self, place: int) -> Tensor:
         """The output rows of the tokens at `place`, before the final norm's weight."""
-        return self.head[self.place_starts[place] : self.place_starts[place + 1]]
+        return self.head[self.tokens_at(place)]
+
+    def tokens_at(self, place: int) -> slice:
+        """The tokens of a place."""
+        start = self.place_starts[place]
+        return slice(start, start + self.shape.place_sizes[place])
 
     def forward(
         self, tokens: Tensor, places: Tensor, *, dtype: torch.dtype = torch.float32
@@ -191,7 +217,11 @@ class CompactModel(nn.Module):
         places of 29,000 tokens, one slice a place took three quarters of a training step.
         """
         table = (self.head_table() * self.norm).to(dtype)
-        return torch.split(table, list(self.shape.place_sizes))
+        places = range(len(self.shape.place_sizes))
+        owned = [place for place in places if self.shape.owner(place) == place]
+        parts = torch.split(table, [self.shape.place_sizes[place] for place in owned])
+        by_owner = dict(zip(owned, parts, strict=True))
+        return tuple(by_owner[self.shape.owner(place)] for place in places)
 
     def place_head(self, place: int, dtype: torch.dtype) -> Tensor:
         """Output rows of the tokens at `place`, with the final norm's weight; (tokens, hidden)."""
@@ -206,6 +236,8 @@ class CompactModel(nn.Module):
         """
         table = self.token_table()
         for place, logs in enumerate(log_probabilities):
+            if self.shape.owner(place) != place:
+                continue
             direction = table[self.shape.first_place_token + place]
             centred = logs - logs.mean()
             rows = torch.outer(centred, direction) / direction.square().sum() * math.sqrt(2)
@@ -214,4 +246,17 @@ class CompactModel(nn.Module):
     @torch.no_grad()
     def start_head(self, place: int, rows: Tensor) -> None:
         """Overwrite the output rows of the tokens at `place`; (tokens, hidden)."""
-        self.head[self.place_starts[place] : self.place_starts[place + 1]] = rows
+        self.head[self.tokens_at(place)] = rows
+
+    @torch.no_grad()
+    def _start_sharing_places(self) -> None:
+        """Places that share tokens begin as one direction with a part of their own each.
+
+        Along the common part they hold the marginals of the shared tokens from the start.
+        """
+        shape = self.shape
+        for place in range(len(shape.place_sizes)):
+            if (owner := shape.owner(place)) != place:
+                row = self.embedding[shape.first_place_token + place]
+                common = self.embedding[shape.first_place_token + owner]
+                row.add_(common).mul_(math.sqrt(0.5))

@@ -89,7 +89,8 @@ class CurvedModel(CompactModel):
                 parts = own_of[place]
             own[start : start + len(ordered), 0][ordered] = parts[ordered]
         self.register_buffer("own", own)
-        starts = [range(*self.place_starts[place : place + 2]) for place in self._curved]
+        slices = [self.tokens_at(place) for place in self._curved]
+        starts = [range(tokens.start, tokens.stop) for tokens in slices]
         curved = torch.tensor([token for tokens in starts for token in tokens], dtype=torch.int64)
         self.register_buffer("curved_tokens", curved, persistent=False)
 
@@ -108,15 +109,15 @@ class CurvedModel(CompactModel):
         return table.index_add(0, self.get_buffer("curved_tokens"), torch.cat(rows))
 
     def head_rows(self, place: int) -> Tensor:
-        start, stop = self.place_starts[place], self.place_starts[place + 1]
-        rows = self.head[start:stop] * self._own()[start:stop]
+        tokens = self.tokens_at(place)
+        rows = self.head[tokens] * self._own()[tokens]
         index = self._curved.get(place)
         return rows if index is None else rows + self._waves(index) @ self.head_curves[index]
 
     @torch.no_grad()
     def start_head(self, place: int, rows: Tensor) -> None:
-        start, stop = self.place_starts[place], self.place_starts[place + 1]
-        self.head[start:stop] = rows / self._own()[start:stop]
+        tokens = self.tokens_at(place)
+        self.head[tokens] = rows / self._own()[tokens]
 
     @torch.no_grad()
     def folded(self) -> CompactModel:
@@ -127,7 +128,8 @@ class CurvedModel(CompactModel):
         )
         plain.embedding.copy_(self.token_table())
         for place in range(len(self.shape.place_sizes)):
-            plain.start_head(place, self.head_rows(place))
+            if self.shape.owner(place) == place:
+                plain.start_head(place, self.head_rows(place))
         return plain.eval()
 
     def curve_of(self, place: int) -> tuple[int, Tensor] | None:

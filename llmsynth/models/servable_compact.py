@@ -89,6 +89,12 @@ def write_servable(
     """
     written = tuple(column for column in order if language.places(column))
     grammar = _Grammar(language, flat_places, model.place_starts)
+    if model.shape.place_owners:
+        raise SettingsError(
+            "Texts that are spelled in pieces cannot be served: what is written behind a piece "
+            "depends on how many stand before it.",
+            hint="Fit without them (drop_text, --drop-text).",
+        )
     shape, end_token = model.shape, model.shape.begin_token + 1
     if end_token > _MOST_TOKENS:
         raise SettingsError(f"Expected at most {_MOST_TOKENS} tokens, got {end_token}.")
@@ -118,7 +124,7 @@ def write_servable(
         begin_token=shape.begin_token,
         end_token=end_token,
         order=written,
-        place_starts=tuple(model.place_starts),
+        place_starts=(*model.place_starts, shape.num_tokens),
     )
 
 

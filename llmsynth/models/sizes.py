@@ -24,7 +24,12 @@ class Size:
     weight_decay: float
 
 
-def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -> Size:
+def choose_size(
+    num_rows: int,
+    place_sizes: tuple[int, ...],
+    positions: float,
+    place_owners: tuple[int, ...] = (),
+) -> Size:
     """The default size for a table.
 
     Measured on 1,900 to 20,000 rows of 10 to 50 columns (benchmarks/RESULTS.md, "What was tried"):
@@ -34,6 +39,7 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
 
     Args:
         positions: mean number of modelled tokens a row has.
+        place_owners: see `CompactShape`.
     """
     hidden = 64 if num_rows < 500 else 96 if num_rows < 4000 else 128 if num_rows < 60000 else 192
     shape = CompactShape(
@@ -42,6 +48,7 @@ def choose_size(num_rows: int, place_sizes: tuple[int, ...], positions: float) -
         num_heads=hidden // 32 if hidden < 128 else hidden // 64,
         intermediate_size=2 * hidden,
         place_sizes=place_sizes,
+        place_owners=place_owners,
     )
     batch = 256 if num_rows >= 8000 else 128 if num_rows >= 3000 else 64
     batch = min(batch, max(16, num_rows // 8))

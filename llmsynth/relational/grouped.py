@@ -158,7 +158,9 @@ class GroupedSynthesizer:
             text=self.text,
             personal_data="keep",
             keep_rare=self.keep_rare,
-            drop_text=self.drop_text,
+            # Without a language model texts were refused or dropped, and categories stay such: the
+            # rows' past refers to them.
+            drop_text=self.drop_text or model == "compact",
             max_minutes=minutes,
             max_epochs=self.max_epochs,
             hidden_size=self.hidden_size,

@@ -124,6 +124,8 @@ class RelatedSynthesizer:
 
     def _synthesizer(self, minutes: float | None) -> Synthesizer:
         return Synthesizer(
+            # Texts were refused or dropped, and categories stay such: other parts refer to them.
+            drop_text=True,
             personal_data="keep",
             keep_rare=self.keep_rare,
             max_minutes=minutes,

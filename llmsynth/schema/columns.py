@@ -180,11 +180,32 @@ class IdentifierColumn(Column):
 
 @dataclass(frozen=True, kw_only=True)
 class TextColumn(Column):
-    """Free text up to `maximum_length` characters."""
+    """Free text up to `maximum_length` characters.
+
+    With `pieces`, the compact model spells it: a common text is one token, any other a sequence of
+    at most `maximum_pieces` of them. Both lists are made from the table when it is learned.
+    """
 
     kind: ClassVar[str] = "text"
 
     maximum_length: int = 4096
+    common: tuple[str, ...] = ()
+    """Whole texts that are one token each."""
+    pieces: tuple[str, ...] = ()
+    """Characters and runs of characters that other texts are spelled with."""
+    maximum_pieces: int = 0
+
+    def __post_init__(self) -> None:
+        super().__post_init__()
+        if bool(self.pieces) != (self.maximum_pieces > 0):
+            raise SchemaError(
+                f"Column {self.name!r}: pieces and maximum_pieces are given together, and "
+                f"maximum_pieces is above 0; got {len(self.pieces)} and {self.maximum_pieces}."
+            )
+        if "" in self.pieces or len(set(self.pieces)) != len(self.pieces):
+            raise SchemaError(f"Column {self.name!r}: pieces must differ and not be empty.")
+        if len(set(self.common)) != len(self.common):
+            raise SchemaError(f"Column {self.name!r}: a common text is listed twice.")
 
 
 KINDS: Mapping[str, type[Column]] = {

@@ -89,7 +89,11 @@ class CompactLearner:
     def facts(self) -> dict[str, object]:
         """Shape and size; see `Learner.facts`."""
         return {
-            **{k: v for k, v in asdict(self.model.shape).items() if k != "place_sizes"},
+            **{
+                k: v
+                for k, v in asdict(self.model.shape).items()
+                if k not in ("place_sizes", "place_owners")
+            },
             "parameters": sum(weight.numel() for weight in self.model.parameters()),
         }
 
@@ -112,6 +116,7 @@ class CompactLearner:
                 num_heads=int(str(config["num_attention_heads"])),
                 intermediate_size=int(str(config["intermediate_size"])),
                 place_sizes=tuple(int(size) for size in language.place_sizes),
+                place_owners=language.place_owners,
             )
             order = [int(column) for column in own["order"]]
             flat = frozenset(int(place) for place in own["flat_places"])

@@ -5,6 +5,7 @@ from __future__ import annotations
 import torch
 
 from llmsynth.codec.row_language import RowLanguage
+from llmsynth.models.compact import CompactShape
 from llmsynth.models.curves import LEAST_OWN_PART, own_parts, rank_waves
 
 _FEWEST_CURVED_TOKENS = 6
@@ -31,11 +32,18 @@ def curves(
     return waves, own
 
 
-def log_marginals(codes: torch.Tensor, place_sizes: tuple[int, ...]) -> list[torch.Tensor]:
-    """Log shares of each place's tokens in the rows that use it, smoothed by a tenth of a row."""
+def log_marginals(codes: torch.Tensor, shape: CompactShape) -> list[torch.Tensor]:
+    """Log shares of each place's tokens in the rows that use it, smoothed by a tenth of a row.
+
+    Places that share tokens have one law, that of all of them.
+    """
+    sharing: dict[int, list[int]] = {}
+    for place in range(len(shape.place_sizes)):
+        sharing.setdefault(shape.owner(place), []).append(place)
     out = []
-    for place, size in enumerate(place_sizes):
-        used = codes[:, place][codes[:, place] >= 0]
+    for place, size in enumerate(shape.place_sizes):
+        own = codes[:, sharing[shape.owner(place)]]
+        used = own[own >= 0]
         counts = torch.bincount(used, minlength=size).float() + 0.1
         out.append((counts / counts.sum()).log())
     return out

@@ -110,7 +110,7 @@ def learn(
     torch.manual_seed(seed)
     waves, own_parts = curves(prepared.language, codes)
     model = CurvedModel(size.shape, waves, own_parts)
-    model.start_at_marginals(log_marginals(codes, size.shape.place_sizes))
+    model.start_at_marginals(log_marginals(codes, size.shape))
     run = CompactRun(
         model=model,
         waves=waves,
@@ -186,7 +186,7 @@ def _none_given_share(prepared: Prepared) -> float:
 def _size(prepared: Prepared, codes: torch.Tensor, overrides: Overrides) -> Size:
     place_sizes = tuple(int(k) for k in prepared.language.place_sizes)
     positions = float((codes >= 0).sum() / max(len(codes), 1))
-    size = choose_size(len(codes), place_sizes, positions)
+    size = choose_size(len(codes), place_sizes, positions, prepared.language.place_owners)
     hidden = overrides.hidden_size or size.shape.hidden_size
     shape = replace(
         size.shape,

@@ -68,8 +68,12 @@ def make_lessons(
     generator = Generator(sampler, usual_order(language, target), settings, Conditions(language))
     count = min(max(2 * len(labels), _FEWEST_LESSONS), _MOST_LESSONS)
     rows = pa.concat_tables(list(generator.chunks(count)))
-    texts = [column.name for column in language.schema.columns if isinstance(column, TextColumn)]
-    typed = RowLanguage(language.schema.without(texts))  # of the same places: texts have none
+    texts = [
+        column.name
+        for column in language.schema.columns
+        if isinstance(column, TextColumn) and not column.pieces
+    ]
+    typed = RowLanguage(language.schema.without(texts))  # of the same places: these have none
     codes = typed.encode(rows.drop_columns(texts))
     codes[:, sorted(prepared.flat)] = SKIPPED
     return Lessons(

@@ -20,6 +20,7 @@ from llmsynth.privacy.rare_values import DEFAULT_FLOOR, Protected, protect_rare_
 from llmsynth.schema.columns import Column, TextColumn
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.open_texts import OpenTexts, with_open_texts
 from llmsynth.synthesizers.text_bounds import with_text_bounds
 from llmsynth.tables.conforming import conform
 
@@ -44,6 +45,8 @@ class Prepared:
     """Columns that are only ever given."""
     is_to_fill: bool = False
     """Whether cells are left out because they are to be filled in later."""
+    texts: OpenTexts | None = None
+    """What became of texts that the model spells."""
 
     @property
     def context_places(self) -> frozenset[int]:
@@ -83,16 +86,15 @@ def prepare(
 
     Raises:
         TableError: too few rows, or cells the schema cannot hold.
-        SchemaError: free text, which the compact model cannot learn, or an unknown target or
-            context.
+        SchemaError: an unknown target or context.
         SettingsError: cells to fill of no column, or of another number of rows.
     """
     _check_to_fill(to_fill or {}, table)
     schema = schema or infer_schema(table, target=target)
     table = conform(table, schema)
     dropped: tuple[str, ...] = ()
-    if drop_text or not keep_text:
-        table, schema, dropped = _without_text(table, schema, drop_text)
+    if drop_text:
+        table, schema, dropped = _without_text(table, schema)
     if target is not None:
         schema.column(target)
     for name in context:
@@ -105,6 +107,11 @@ def prepare(
         )
     data_hash = _hash(table)
     floor = 1 if keep_rare else DEFAULT_FLOOR
+    texts = OpenTexts(table=table, schema=schema)
+    if not (keep_text or drop_text):
+        fixed = {*context, *([target] if target else [])}
+        texts = with_open_texts(table, schema, floor=floor, fixed=fixed, entities=entities)
+        table, schema = texts.table, texts.schema
     table, schema = with_text_bounds(table, schema, floor=floor)
     protected = protect_rare_values(table, schema, floor=floor, entities=entities)
     schema = with_combinations(table, protected.schema, floor=floor)
@@ -114,7 +121,7 @@ def prepare(
         raise SchemaError("No column is left to learn; identifiers alone make no table.")
     # Columns of free text may be gone.
     unknown = {n: cells for n, cells in (to_fill or {}).items() if n in language.schema.names}
-    codes = _codes(language, protected, unknown)
+    codes = _codes(language, protected, unknown, texts)
     return Prepared(
         language=language,
         codes=codes,
@@ -124,6 +131,7 @@ def prepare(
         data_hash=data_hash,
         context=context,
         is_to_fill=bool(unknown),
+        texts=texts,
     )
 
 
@@ -138,10 +146,13 @@ def _check_to_fill(to_fill: Mapping[str, Mask], table: pa.Table) -> None:
             )
 
 
-def _codes(language: RowLanguage, protected: Protected, unknown: Mapping[str, Mask]) -> Tokens:
+def _codes(
+    language: RowLanguage, protected: Protected, unknown: Mapping[str, Mask], texts: OpenTexts
+) -> Tokens:
     """The table as tokens, SKIPPED where a cell is held back or not known."""
     codes = language.encode(protected.table)
-    for name, left_out in [*protected.left_out.items(), *unknown.items()]:
+    bare = {name: own.left_out for name, own in texts.spelled.items()}
+    for name, left_out in [*protected.left_out.items(), *unknown.items(), *bare.items()]:
         places = language.places(language.schema.names.index(name))
         codes[np.ix_(left_out, np.arange(places.start, places.stop))] = SKIPPED
     return codes
@@ -152,32 +163,28 @@ def usual_order(
 ) -> list[int]:
     """Column indices as rows are written when nothing is given.
 
-    Columns of few tokens come first, where thousands of rows share a handful of prefixes, and the
-    target last, where it is told by everything else. Identifiers take no part. Context comes before
-    all of them; the others then stand as in the table, since no two rows share a prefix anyway.
+    Columns of few tokens come first, where thousands of rows share a handful of prefixes, texts
+    behind them, and the target last, where it is told by everything else. Identifiers take no
+    part. Context comes before all of them; the others then stand as in the table, since no two
+    rows share a prefix anyway.
     """
     names = language.schema.names
     columns = [c for c in range(len(names)) if language.places(c)]
     if context:
         return sorted(columns, key=lambda c: (names[c] not in context, names[c] == target))
 
-    def weight(column: int) -> tuple[bool, int, int]:
+    def weight(column: int) -> tuple[bool, bool, int, int]:
         sizes = language.place_sizes[list(language.places(column))]
-        return names[column] == target, len(sizes), int(sizes.sum())
+        is_text = _is_text(language.schema.columns[column])
+        return names[column] == target, is_text, len(sizes), int(sizes.sum())
 
     return sorted(columns, key=weight)
 
 
 def _without_text(
-    table: pa.Table, schema: TableSchema, drop_text: bool
+    table: pa.Table, schema: TableSchema
 ) -> tuple[pa.Table, TableSchema, tuple[str, ...]]:
     text = tuple(c.name for c in schema.columns if _is_text(c))
-    if text and not drop_text:
-        raise SchemaError(
-            f"Free text in {_listed(text)}: the compact model learns typed columns only.",
-            hint="Choose a pretrained model for it (--model smollm2-135m), leave the text out with "
-            "drop_text (--drop-text), or give the column another kind in the schema.",
-        )
     if len(text) == len(schema.columns):
         raise SchemaError(f"Every column is free text ({_listed(text)}); none is left to learn.")
     schema = schema.without(text)

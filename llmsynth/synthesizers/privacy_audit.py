@@ -144,6 +144,7 @@ class _Attacked:
             model.shape.begin_token,
             usual_order=torch.tensor(self._order),
             none_given_share=0.5,
+            token_starts=model.shape.token_starts,
         )
         generator = torch.Generator().manual_seed(self._seed)
         codes = torch.from_numpy(self._codes(rows)).long()

@@ -271,7 +271,7 @@ def _format_stage(
     model = CurvedModel(shape, *curves(language, codes, least_own=_LEAST_OWN_PART))
     if not is_taught:
         return model
-    model.start_at_marginals(log_marginals(codes, place_sizes))
+    model.start_at_marginals(log_marginals(codes, shape))
     Trainer(
         model=model,
         codes=codes,

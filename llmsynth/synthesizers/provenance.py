@@ -53,6 +53,7 @@ def provenance(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object
         "training": {name: _known(value) for name, value in asdict(synthesizer.training_).items()},
         "fit_seconds": round(synthesizer.fit_seconds_, 2),
         "protected": prepared.protected.counts() if not synthesizer.keep_rare else None,
+        "texts": prepared.texts.to_json() if prepared.texts is not None else {},
         "holds_of_the_data": held(prepared.language.schema),
         "privacy": "No differential privacy: `protected` says which release rule was applied."
         + (_TEXT_WARNING if _has_text(prepared.language.schema) else ""),
@@ -83,7 +84,11 @@ def held(schema: TableSchema) -> dict[str, object]:
             case DateColumn() | DatetimeColumn():
                 out[column.name] = {"bounds": [column.minimum, column.maximum]}
             case TextColumn():
-                out[column.name] = {"maximum_length": column.maximum_length}
+                out[column.name] = {
+                    "maximum_length": column.maximum_length,
+                    "common_texts": len(column.common),
+                    "pieces": len(column.pieces),
+                }
             case IdentifierColumn():
                 out[column.name] = {"pattern": column.pattern}
     return out

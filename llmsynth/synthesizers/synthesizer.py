@@ -45,7 +45,8 @@ class Synthesizer:
         schema: the table's schema; inferred when omitted.
         missing: cell texts that mean "missing" in a CSV file, besides the empty cell.
         keep_rare: learn values held by fewer than five rows, too.
-        drop_text: leave free-text columns out instead of refusing them.
+        drop_text: leave free-text columns out, and category columns of mostly rare levels as they
+            are, instead of learning to spell both.
         max_minutes, max_epochs: budgets of the fit; whichever ends first.
         hidden_size, num_layers, batch_rows: sizes to use instead of those chosen from the table.
         text: how a pretrained model learns, and what of the table it writes.

@@ -20,7 +20,7 @@ def with_text_bounds(
     left alone.
     """
     for column in schema.columns:
-        if not isinstance(column, TextColumn):
+        if not isinstance(column, TextColumn) or column.pieces:
             continue
         cells = table.column(column.name)
         lengths = pc.utf8_length(cells.cast(pa.string())).drop_null()

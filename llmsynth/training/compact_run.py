@@ -65,6 +65,7 @@ class CompactRun:
             none_given_share=self.none_given_share,
             num_context=self.num_context,
             given_power=self.given_power,
+            token_starts=shape.token_starts,
         )
 
     def trainer(
@@ -135,13 +136,13 @@ def read_compact_run(folder: Path) -> CompactRun:
     try:
         facts = json.loads((folder / FACTS).read_text(encoding="utf-8"))
         tensors = load_file(folder / _START)
-        sizes = tuple(facts["shape"]["place_sizes"])
+        lists = {name: tuple(facts["shape"][name]) for name in ("place_sizes", "place_owners")}
         waves = {
             int(name.removeprefix(_WAVES)): value
             for name, value in tensors.items()
             if name.startswith(_WAVES)
         }
-        model = CurvedModel(CompactShape(**{**facts["shape"], "place_sizes": sizes}), waves)
+        model = CurvedModel(CompactShape(**{**facts["shape"], **lists}), waves)
         own = {k.removeprefix(_MODEL): v for k, v in tensors.items() if k.startswith(_MODEL)}
         model.load_state_dict(own)
         return CompactRun(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import torch
@@ -44,11 +45,12 @@ class Shuffler:
         num_context: how many columns, the first of the usual order, are given in every row.
         given_power: of the other rows, the share of columns that are given is a uniform number to
             this power: 1 for all numbers alike.
+        token_starts: the first token of each place; one place behind the other when omitted.
     """
 
     def __init__(
         self,
-        place_sizes: tuple[int, ...],
+        place_sizes: Sequence[int],
         place_columns: Tensor,
         begin_token: int,
         *,
@@ -56,8 +58,13 @@ class Shuffler:
         none_given_share: float,
         num_context: int = 0,
         given_power: float = GIVEN_POWER,
+        token_starts: Sequence[int] | None = None,
     ) -> None:
-        self._starts = torch.tensor([0, *place_sizes[:-1]]).cumsum(0)
+        self._starts = (
+            torch.tensor([0, *place_sizes[:-1]]).cumsum(0)
+            if token_starts is None
+            else torch.tensor(list(token_starts), dtype=torch.int64)
+        )
         self._columns = place_columns
         self._begin = begin_token
         self._none_given_share, self._given_power = none_given_share, given_power

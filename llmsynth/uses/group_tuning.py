@@ -65,6 +65,7 @@ class _Lesson:
             learner.model.shape.begin_token,
             usual_order=torch.tensor(learner.order),
             none_given_share=NONE_GIVEN_SHARE,
+            token_starts=learner.model.shape.token_starts,
         )
 
     def learned(self) -> CompactModel:
