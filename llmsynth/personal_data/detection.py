@@ -18,6 +18,10 @@ _LIKELY = 0.6
 _FEWEST_NAMES = 10
 """Different cells below which a column is no list of people: "White" and "Black" are names, too."""
 _FEWEST_IDS = 20
+_FEWEST_LEVELS = 10
+"""Different cells below which a column whose cells repeat is one of levels, as they may look."""
+_LEAST_ADDRESS_SHARE = 0.05
+"""Of the cells, how many are different where only the heading says that they are addresses."""
 
 _PHONE_WORDS = re.compile(r"phone|mobile|telephone|(?:^|_)(?:tel|cell|fax)(?:_|$)", re.I)
 _ADDRESS_WORDS = re.compile(r"(?:^|[_ ])(?:address|addr|street|residence)", re.I)
@@ -51,7 +55,8 @@ def detect(table: pa.Table, *, texts: Sequence[str] = ()) -> tuple[PersonalColum
 
     A column counts where four of five different cells have the form of a kind; names need three of
     five cells of known given and family names, and a heading that says so unless most cells are a
-    given and a family name. No model and no network is asked.
+    given and a family name. Fewer than ten different cells that repeat are levels, and never
+    personal data. No model and no network is asked.
 
     Args:
         texts: free-text columns, which are no lists of people.
@@ -64,16 +69,20 @@ def detect(table: pa.Table, *, texts: Sequence[str] = ()) -> tuple[PersonalColum
             continue
         if len(cells) > _MOST_ROWS:
             cells = cells.take(pa.array(range(0, len(cells), len(cells) // _MOST_ROWS)))
-        distinct = pc.unique(cells.drop_null()).cast(pa.string())
+        held = cells.drop_null()
+        distinct = pc.unique(held).cast(pa.string())
+        if len(distinct) < _FEWEST_LEVELS and len(held) >= 2 * len(distinct):
+            continue
         step = max(1, len(distinct) // _MOST_CELLS)
         sample = [text for text in distinct.to_pylist()[::step] if text.strip()]
-        if sample and (personal := _column(name, sample, len(distinct), is_text=is_text)):
+        share = len(distinct) / max(len(held), 1)
+        if sample and (personal := _column(name, sample, len(distinct), share, is_text=is_text)):
             found.append(personal)
     return tuple(found)
 
 
 def _column(
-    name: str, sample: Sequence[str], num_distinct: int, *, is_text: bool
+    name: str, sample: Sequence[str], num_distinct: int, distinct_share: float, *, is_text: bool
 ) -> PersonalColumn | None:
     heading = re.sub(r"(?<=[a-z])(?=[A-Z])|[-. ]+", "_", name)
     if is_text:
@@ -81,7 +90,7 @@ def _column(
             share = sum(whole(kind, text.strip()) for text in sample) / len(sample)
             if share >= _SURE:
                 return PersonalColumn(name=name, kind=kind, share=share)
-        if personal := _address(name, heading, sample) or _names(
+        if personal := _address(name, heading, sample, distinct_share) or _names(
             name, heading, sample, num_distinct
         ):
             return personal
@@ -96,13 +105,22 @@ def _column(
     return None
 
 
-def _address(name: str, heading: str, sample: Sequence[str]) -> PersonalColumn | None:
+def _address(
+    name: str, heading: str, sample: Sequence[str], distinct_share: float
+) -> PersonalColumn | None:
     sure = sum(whole("address", text) for text in sample) / len(sample)
-    likely = sum(bool(re.search(r"\d", t)) and bool(re.search(r"[^\W\d_]{3}", t)) for t in sample)
-    is_named = _ADDRESS_WORDS.search(heading) is not None
+    likely = sum(bool(re.search(r"\d", text)) and _names_a_place(text) for text in sample)
+    # A heading such as "years at address" says it, too: its cells are few and lower-case.
+    is_named = _ADDRESS_WORDS.search(heading) is not None and distinct_share >= _LEAST_ADDRESS_SHARE
     if sure >= _LIKELY or (is_named and likely / len(sample) >= _SURE and len(sample) > 1):
         return PersonalColumn(name=name, kind="address", share=max(sure, likely / len(sample)))
     return None
+
+
+def _names_a_place(text: str) -> bool:
+    """Whether a street could be named: a capitalised word, or two words beside the number."""
+    words = re.findall(r"[^\W\d_]{3,}", text)
+    return len(words) > 1 or any(not word.islower() for word in words)
 
 
 def _names(
