@@ -153,7 +153,12 @@ def meet(path: Path, minutes: float, rows: int) -> Contact:
             contact.faults.append(f"{name}: lost ({cells[:3]})")
             continue
         contact.kinds.append(
-            (name, kinds.get(name, "?"), " | ".join(cells[:5])[:80], " | ".join(made[name][:5])[:80])
+            (
+                name,
+                kinds.get(name, "?"),
+                " | ".join(cells[:5])[:80],
+                " | ".join(made[name][:5])[:80],
+            )
         )
         contact.faults += faults_of(name, cells, made[name], kinds.get(name, "?"))
     return contact

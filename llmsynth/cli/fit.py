@@ -124,6 +124,14 @@ def fit_command(
         PersonalChoice,
         typer.Option(help="Names, e-mails, phones, ids of people that are found in columns."),
     ] = PersonalChoice.REPLACE,
+    rules: Annotated[
+        bool,
+        typer.Option(
+            "--rules/--no-rules",
+            help="Find rules that every row keeps (sums, what one column fixes of another, what "
+            "comes first), and keep them in every new row; not with --schema.",
+        ),
+    ] = True,
     epsilon: Annotated[
         float | None, typer.Option(help="Fit under differential privacy, spending at most this.")
     ] = None,
@@ -211,6 +219,7 @@ def fit_command(
         keep_rare=keep_rare,
         drop_text=drop_text,
         personal_data=personal_data.value,
+        find_rules=rules,
         max_minutes=max_minutes,
         max_epochs=max_epochs,
         seed=seed,

@@ -27,6 +27,7 @@ def learned_lines(record: Record) -> list[str]:
     ]
     lines += personal_lines(record)
     lines += text_lines(record)
+    lines += rule_lines(record)
     if dropped := data.get("dropped_text"):
         lines.append(f"Left out as free text: {_listed(dropped)}.")
     return lines
@@ -86,6 +87,31 @@ def text_lines(record: Record) -> list[str]:
     if not told:
         return []
     return [f"Texts learned in pieces, under their rows: {'; '.join(told)}."]
+
+
+_SHOWN_RULES = 8
+
+
+def rule_lines(record: Record) -> list[str]:
+    """Which rules every row keeps, and which were found that a few rows break."""
+    rules = part(record, "rules")
+    kept, near = rules.get("kept"), rules.get("proposed")
+    lines = []
+    if isinstance(kept, list) and kept:
+        found = f", {_count(rules, 'found')} of them found" if rules.get("found") else ""
+        lines.append(
+            f"Rules kept in every row ({len(kept)}{found}; --no-rules looks for none): "
+            f"{_some(kept)}."
+        )
+    if isinstance(near, list) and near:
+        broken = [f"{one['rule']} (but for {one['exceptions']} rows)" for one in near]
+        lines.append(f"Nearly rules, not kept unless the schema declares them: {_some(broken, 3)}.")
+    return lines
+
+
+def _some(words: list[str], most: int = _SHOWN_RULES) -> str:
+    more = len(words) - most
+    return "; ".join(words[:most]) + (f"; and {more} more" if more > 0 else "")
 
 
 def is_partial(record: Record) -> bool:

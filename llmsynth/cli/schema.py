@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import replace
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
@@ -9,8 +11,10 @@ from typer.core import TyperGroup
 
 from llmsynth.cli.failures import reported
 from llmsynth.cli.shared_options import Missing
+from llmsynth.rules import Discovery, discover_rules
 from llmsynth.schema import infer_schema
 from llmsynth.tables import read_table
+from llmsynth.tables.conforming import conform
 from llmsynth.tables.parquet_shards import ParquetShards, is_sharded
 
 if TYPE_CHECKING:
@@ -52,8 +56,23 @@ def infer_command(
     if is_sharded(table):
         found = ParquetShards(table, missing=missing or ()).schema(target=target)
     else:
-        found = infer_schema(read_table(table, missing=missing or ()), target=target)
+        rows = read_table(table, missing=missing or ())
+        found = infer_schema(rows, target=target)
+        rules = discover_rules(conform(rows, found), found)
+        found = replace(found, constraints=rules.exact)
+        for line in _rule_words(rules):
+            typer.echo(line, err=True)
     typer.echo(found.to_json(), nl=False)
+
+
+def _rule_words(rules: Discovery) -> Iterator[str]:
+    """What was found, for a person who reads the schema; none of it is part of the JSON."""
+    if rules.skipped:
+        yield f"Rules were not looked for: {rules.skipped}."
+    if rules.exact:
+        yield f"Rules that every row keeps are listed as constraints: {len(rules.exact)}."
+    for proposal in rules.near:
+        yield f"Nearly a rule, not listed: {proposal.words}."
 
 
 def propose_command(

@@ -13,11 +13,11 @@ import torch
 from llmsynth.codec.column_code import Tokens
 from llmsynth.engines.compact_sampler import CellMask
 from llmsynth.engines.mixed_orders import MixedOrderSampler
-from llmsynth.generation.constraints import ConstraintMasks, with_totals
+from llmsynth.generation.computed_columns import follows, with_computed
+from llmsynth.generation.constraints import ConstraintMasks
 from llmsynth.progress import Progress, Step, silent
-from llmsynth.schema.constraints import Sum
 from llmsynth.schema.storage import arrow_type
-from llmsynth.tables.broken_rows import violations
+from llmsynth.tables.broken_rows import broken_rows
 
 Mask = npt.NDArray[np.bool_]
 Rows = npt.NDArray[np.int64]
@@ -127,24 +127,21 @@ class Completer:
             source[rows[mine]] = len(old) + np.arange(len(cells))
             merged = pa.concat_arrays([old, cells.cast(old.type)]).take(pa.array(source))
             table = table.set_column(int(index), table.column_names[index], merged)
-        return self._with_totals(table, wanted, rows)
+        return self._with_computed(table, wanted, rows)
 
-    def _with_totals(self, table: pa.Table, wanted: Mask, rows: Rows) -> pa.Table:
-        """Totals that were to be drawn, computed from their parts."""
-        totals = [c.total for c in self._schema.constraints if isinstance(c, Sum)]
-        totalled = with_totals(table, self._schema, ()) if totals else table
-        for name in totals:
+    def _with_computed(self, table: pa.Table, wanted: Mask, rows: Rows) -> pa.Table:
+        """Cells that were to be drawn and follow from others, computed from these."""
+        names = [name for c in self._schema.constraints if (name := follows(c)) is not None]
+        computed = with_computed(table, self._schema, ()) if names else table
+        for name in names:
             index = table.column_names.index(name)
             own = np.zeros(table.num_rows, dtype=np.bool_)
             own[rows] = wanted[rows, index]
-            table = table.set_column(index, name, _chosen(own, totalled[name], table[name]))
+            table = table.set_column(index, name, _chosen(own, computed[name], table[name]))
         return table
 
     def _broken(self, table: pa.Table) -> Mask:
-        broken = np.zeros(table.num_rows, dtype=np.bool_)
-        for constraint in self._schema.constraints:
-            broken |= violations(table, constraint)
-        return broken
+        return broken_rows(table, self._schema.constraints)
 
     @property
     def _mask(self) -> CellMask:

@@ -1,7 +1,8 @@
-"""Declared constraints at work: which tokens they leave, which totals they fix.
+"""Constraints at work: which tokens they leave, which cells they fix.
 
-Fixed combinations and "missing exactly when" are carried by the automaton, as masks on the first
-place of a cell; a sum's total is computed from its parts; an inequality is left to redrawing.
+Fixed combinations, "constant when" and "missing exactly when" are carried by the automaton, as
+masks on the first place of a cell; an inequality is left to redrawing. What follows from other
+cells is computed once the row is written: see `generation.computed_columns`.
 """
 
 from __future__ import annotations
@@ -9,22 +10,24 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
 from torch import Tensor
 
-from llmsynth.codec.number_grid import NumberGrid
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import InputError, SchemaError
-from llmsynth.schema.columns import IdentifierColumn, NumberColumn, TextColumn
+from llmsynth.schema.columns import (
+    IdentifierColumn,
+    TextColumn,
+)
 from llmsynth.schema.constraints import (
+    ConstantWhen,
     Constraint,
     FixedCombinations,
     Inequality,
+    Lookup,
     MissingExactlyWhen,
-    Sum,
 )
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
@@ -51,6 +54,9 @@ def with_combinations(table: pa.Table, schema: TableSchema, *, floor: int) -> Ta
         if isinstance(constraint, FixedCombinations) and not constraint.combinations:
             rows = _common(table, constraint.columns, floor)
             constraint = replace(constraint, combinations=rows)
+        if isinstance(constraint, Lookup) and not constraint.entries:
+            rows = _common(table, constraint.columns, floor)
+            constraint = replace(constraint, entries=_one_a_key(constraint, rows))
         filled.append(spelled(schema, constraint))
     return replace(schema, constraints=tuple(filled))
 
@@ -88,37 +94,18 @@ def _common(
     return tuple(sorted(rows, key=str))
 
 
-def with_totals(table: pa.Table, schema: TableSchema, given: Sequence[str]) -> pa.Table:
-    """The table with each sum's total computed from its parts, unless the total was given.
-
-    A total stays as it was drawn where it is missing or a part is, and where the sum is none that
-    its column can hold: too large, too small, or finer than its last digit.
-    """
-    for constraint in schema.constraints:
-        if isinstance(constraint, Sum) and constraint.total not in given:
-            index = table.schema.get_field_index(constraint.total)
-            totals = _totals(table, schema, constraint)
-            table = table.set_column(index, constraint.total, totals)
-    return table
-
-
-def _totals(table: pa.Table, schema: TableSchema, constraint: Sum) -> pa.Array:
-    columns = [schema.column(name) for name in constraint.columns]
-    numbers = [column for column in columns if isinstance(column, NumberColumn)]
-    scale = max(column.scale for column in numbers)
-    drawn = table[constraint.total].combine_chunks()
-    fits = drawn.is_valid().to_numpy(zero_copy_only=False)
-    summed = np.zeros(table.num_rows, dtype=object)
-    for column in numbers[:-1]:
-        cells, grid = table[column.name].combine_chunks(), NumberGrid(column)
-        fits &= cells.is_valid().to_numpy(zero_copy_only=False)
-        # Python integers: the sum of two columns may need more than 64 bits.
-        summed += grid.units(cells).astype(object) * (grid.zeros * 10 ** (scale - column.scale))
-    grid = NumberGrid(numbers[-1])
-    step = grid.zeros * 10 ** (scale - numbers[-1].scale)
-    units = summed // step
-    fits &= (summed % step == 0) & (units >= grid.low) & (units <= grid.high)
-    return pc.coalesce(grid.cells(np.where(fits, units, grid.low), ~fits), drawn)
+def _one_a_key(
+    rule: Lookup, rows: Sequence[tuple[str | None, ...]]
+) -> tuple[tuple[str | None, str | None], ...]:
+    keys = [key for key, _ in rows]
+    if len(set(keys)) < len(keys):
+        twice = next(key for key in keys if keys.count(key) > 1)
+        raise SchemaError(
+            f"Constraint lookup: {rule.key!r} = {twice!r} goes with several values of "
+            f"{rule.column!r} in the table.",
+            hint="Declare fixed_combinations instead, or correct the rows.",
+        )
+    return tuple((key, cell) for key, cell in rows)
 
 
 class ConstraintMasks:
@@ -136,6 +123,12 @@ class ConstraintMasks:
             for constraint in language.schema.constraints
             if isinstance(constraint, MissingExactlyWhen)
             and (rule := _missing_rule(language, constraint)) is not None
+        ]
+        self._constant = [
+            rule
+            for constraint in language.schema.constraints
+            if isinstance(constraint, ConstantWhen)
+            and (rule := _constant_rule(language, constraint)) is not None
         ]
 
     def __call__(self, column: int, codes: Tensor) -> Tensor | None:
@@ -158,6 +151,11 @@ class ConstraintMasks:
             mask
             for rule in self._missing
             if (mask := _missing_mask(place, rule, codes, width)) is not None
+        ]
+        masks += [
+            mask
+            for rule in self._constant
+            if (mask := _constant_mask(place, rule, codes, width)) is not None
         ]
         out: Tensor | None = None
         for mask in masks:
@@ -211,11 +209,34 @@ def _combination_mask(
     return mask.index_add_(1, tokens, open_rows.float()) > 0
 
 
-_MissingRule = tuple[int, int, int, int]
+_CellRule = tuple[int, int, int, int]
+"""(place of the column, its token, place of the other, the other's token)"""
 
 
-def _missing_rule(language: RowLanguage, constraint: MissingExactlyWhen) -> _MissingRule | None:
-    """(place of the column, its missing token, place of the other, the other's token)."""
+def _constant_rule(language: RowLanguage, constraint: ConstantWhen) -> _CellRule | None:
+    names = language.schema.names
+    value = _tokens_of(language, constraint.column, constraint.value)
+    other = _tokens_of(language, constraint.when, constraint.equals)
+    # Where a cell takes several tokens, its first would also stand for other cells.
+    if value is None or other is None or len(value) > 1 or len(other) > 1:
+        return None
+    at, when = (language.places(names.index(n)).start for n in constraint.columns)
+    return at, value[0], when, other[0]
+
+
+def _constant_mask(place: int, rule: _CellRule, codes: Tensor, width: int) -> Tensor | None:
+    at, value, when, other = rule
+    if place == at:
+        forced, allowed = codes[:, when] == other, torch.arange(width) == value
+        return ~forced[:, None] | allowed[None, :]
+    if place == when:
+        written = codes[:, at]
+        refused = (written >= 0) & (written != value)
+        return ~(refused[:, None] & (torch.arange(width) == other)[None, :])
+    return None
+
+
+def _missing_rule(language: RowLanguage, constraint: MissingExactlyWhen) -> _CellRule | None:
     names = language.schema.names
     missing = _tokens_of(language, constraint.column, None)
     other = _tokens_of(language, constraint.when, constraint.equals)
@@ -225,7 +246,7 @@ def _missing_rule(language: RowLanguage, constraint: MissingExactlyWhen) -> _Mis
     return at, missing[0], when, other[0]
 
 
-def _missing_mask(place: int, rule: _MissingRule, codes: Tensor, width: int) -> Tensor | None:
+def _missing_mask(place: int, rule: _CellRule, codes: Tensor, width: int) -> Tensor | None:
     at, missing, when, other = rule
     if place == at:
         written, here, elsewhere = codes[:, when], missing, other

@@ -15,13 +15,14 @@ from llmsynth.codec.column_code import Tokens
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.engines.compact_sampler import MOST_BLOCK_ROWS, CompactSampler, Sharpness
 from llmsynth.errors import SettingsError
+from llmsynth.generation.computed_columns import with_computed, with_solved
 from llmsynth.generation.conditions import Conditions
-from llmsynth.generation.constraints import ConstraintMasks, with_totals
+from llmsynth.generation.constraints import ConstraintMasks
 from llmsynth.generation.identifiers import IdentifierMaker
 from llmsynth.generation.sample import SampleReport
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.schema.columns import IdentifierColumn
-from llmsynth.tables.broken_rows import violations
+from llmsynth.tables.broken_rows import broken_rows
 
 SHARD_ROWS = MOST_BLOCK_ROWS
 """Every sampler's block divides it."""
@@ -172,7 +173,9 @@ class Generator:
             cell_mask=self._masks,
         )
         table = self._language.decode(codes.numpy().astype(np.int32))
-        return with_totals(table, self._language.schema, self._conditions.columns)
+        fixed = self._conditions.columns
+        table = with_computed(table, self._language.schema, fixed)
+        return with_solved(table, self._language.schema, fixed)
 
     def _given(self, numbers: np.ndarray[tuple[int], np.dtype[np.int64]]) -> torch.Tensor | None:
         first = int(numbers[0]) if len(numbers) else 0
@@ -182,10 +185,7 @@ class Generator:
         return None if codes is None else codes[torch.from_numpy(numbers - first)]
 
     def _broken(self, table: pa.Table) -> np.ndarray[tuple[int], np.dtype[np.bool_]]:
-        broken = np.zeros(table.num_rows, dtype=np.bool_)
-        for constraint in self._language.schema.constraints:
-            broken |= violations(table, constraint)
-        return broken
+        return broken_rows(table, self._language.schema.constraints)
 
     def _named(self, table: pa.Table, first: int) -> pa.Table:
         for name, maker in self._makers.items():

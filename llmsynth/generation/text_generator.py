@@ -15,7 +15,7 @@ import pyarrow as pa
 from llmsynth.codec.span_hashes import SpanHashes
 from llmsynth.engines.copy_guard import GuardCounts
 from llmsynth.engines.engine import SamplingSettings as EngineSettings
-from llmsynth.generation.constraints import with_totals
+from llmsynth.generation.computed_columns import with_computed
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.identifiers import IdentifierMaker
 from llmsynth.generation.row_writer import RowWriter, WrittenRows
@@ -24,7 +24,7 @@ from llmsynth.progress import Progress, Step, silent
 from llmsynth.schema.columns import IdentifierColumn, TextColumn
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
-from llmsynth.tables.broken_rows import violations
+from llmsynth.tables.broken_rows import broken_rows
 
 TEXT_BLOCK_ROWS = 256
 """Rows written together; never depends on the table."""
@@ -111,7 +111,7 @@ class TextGenerator:
         for attempt in range(self._settings.max_attempts):
             rows = None if known is None else known.take(pa.array(numbers))
             written = self._written(rows, len(numbers), attempt * _ATTEMPT_STRIDE + first)
-            table = with_totals(
+            table = with_computed(
                 written.table, self._writer.tokens.language.schema, self._columns(known)
             )
             copied = self._copied(table) if self._is_served else np.zeros(table.num_rows, np.bool_)
@@ -171,10 +171,7 @@ class TextGenerator:
         return [] if known is None else list(known.column_names)
 
     def _broken(self, table: pa.Table) -> npt.NDArray[np.bool_]:
-        broken = np.zeros(table.num_rows, dtype=np.bool_)
-        for constraint in self._schema.constraints:
-            broken |= violations(table, constraint)
-        return broken
+        return broken_rows(table, self._schema.constraints)
 
     def _writer_table(self) -> pa.Table:
         columns = self._writer.tokens.language.schema.columns

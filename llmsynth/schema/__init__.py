@@ -13,9 +13,12 @@ from llmsynth.schema.columns import (
     column_from_json,
 )
 from llmsynth.schema.constraints import (
+    Computed,
+    ConstantWhen,
     Constraint,
     FixedCombinations,
     Inequality,
+    Lookup,
     MissingExactlyWhen,
     Sum,
 )
@@ -27,12 +30,15 @@ __all__ = [
     "BooleanColumn",
     "CategoryColumn",
     "Column",
+    "Computed",
+    "ConstantWhen",
     "Constraint",
     "DateColumn",
     "DatetimeColumn",
     "FixedCombinations",
     "IdentifierColumn",
     "Inequality",
+    "Lookup",
     "MissingExactlyWhen",
     "NumberColumn",
     "Sum",

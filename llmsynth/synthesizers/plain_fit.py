@@ -67,6 +67,7 @@ def fit_plainly(
         context=synthesizer.context,
         entities=entities,
         to_fill=to_fill,
+        find_rules=synthesizer.find_rules and synthesizer.schema is None,
     )
     plan = FitPlan(
         target=synthesizer.target,

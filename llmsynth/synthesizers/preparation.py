@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import numpy.typing as npt
@@ -15,8 +15,10 @@ from llmsynth.codec.flat_places import flat_places
 from llmsynth.codec.frequent_values import with_frequent_values
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import SchemaError, SettingsError, TableError
+from llmsynth.generation.computed_columns import follows
 from llmsynth.generation.constraints import with_combinations
 from llmsynth.privacy.rare_values import DEFAULT_FLOOR, Protected, protect_rare_values
+from llmsynth.rules import Discovery, discover_rules
 from llmsynth.schema.columns import Column, TextColumn
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
@@ -47,6 +49,8 @@ class Prepared:
     """Whether cells are left out because they are to be filled in later."""
     texts: OpenTexts | None = None
     """What became of texts that the model spells."""
+    rules: Discovery | None = None
+    """Rules that were looked for; None where only declared ones count."""
 
     @property
     def context_places(self) -> frozenset[int]:
@@ -75,6 +79,7 @@ def prepare(
     context: tuple[str, ...] = (),
     entities: npt.NDArray[np.int64] | None = None,
     to_fill: Mapping[str, Mask] | None = None,
+    find_rules: bool = False,
 ) -> Prepared:
     """Type, protect and encode a table.
 
@@ -83,6 +88,7 @@ def prepare(
         context: columns that are only ever given; the model learns the others.
         entities: int64 (rows,), whose row each is, where rare means held by few of these.
         to_fill: column to bool (rows,): cells that are not known and take no part.
+        find_rules: look for rules that every row keeps, and have every synthetic row keep them.
 
     Raises:
         TableError: too few rows, or cells the schema cannot hold.
@@ -109,9 +115,14 @@ def prepare(
     floor = 1 if keep_rare else DEFAULT_FLOOR
     texts = OpenTexts(table=table, schema=schema)
     if not (keep_text or drop_text):
-        fixed = {*context, *([target] if target else [])}
+        ruled = {name for constraint in schema.constraints for name in constraint.columns}
+        fixed = {*context, *ruled, *([target] if target else [])}
         texts = with_open_texts(table, schema, floor=floor, fixed=fixed, entities=entities)
         table, schema = texts.table, texts.schema
+    rules = None
+    if find_rules and not to_fill:
+        rules = discover_rules(table, schema)
+        schema = replace(schema, constraints=(*schema.constraints, *rules.exact))
     table, schema = with_text_bounds(table, schema, floor=floor)
     protected = protect_rare_values(table, schema, floor=floor, entities=entities)
     schema = with_combinations(table, protected.schema, floor=floor)
@@ -132,6 +143,7 @@ def prepare(
         context=context,
         is_to_fill=bool(unknown),
         texts=texts,
+        rules=rules,
     )
 
 
@@ -164,19 +176,21 @@ def usual_order(
     """Column indices as rows are written when nothing is given.
 
     Columns of few tokens come first, where thousands of rows share a handful of prefixes, texts
-    behind them, and the target last, where it is told by everything else. Identifiers take no
-    part. Context comes before all of them; the others then stand as in the table, since no two
-    rows share a prefix anyway.
+    behind them, and the target last, where it is told by everything else; what is computed from
+    others comes behind it. Identifiers take no part. Context comes before all of them; the others
+    then stand as in the table, since no two rows share a prefix anyway.
     """
     names = language.schema.names
     columns = [c for c in range(len(names)) if language.places(c)]
     if context:
         return sorted(columns, key=lambda c: (names[c] not in context, names[c] == target))
 
-    def weight(column: int) -> tuple[bool, bool, int, int]:
+    computed = {follows(constraint) for constraint in language.schema.constraints}
+
+    def weight(column: int) -> tuple[bool, bool, bool, int, int]:
         sizes = language.place_sizes[list(language.places(column))]
-        is_text = _is_text(language.schema.columns[column])
-        return names[column] == target, is_text, len(sizes), int(sizes.sum())
+        name, is_text = names[column], _is_text(language.schema.columns[column])
+        return name in computed, name == target, is_text, len(sizes), int(sizes.sum())
 
     return sorted(columns, key=weight)
 

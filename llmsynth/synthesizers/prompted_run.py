@@ -13,7 +13,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.engines.engine import SamplingSettings
-from llmsynth.generation.constraints import with_totals
+from llmsynth.generation.computed_columns import with_computed
 from llmsynth.generation.row_writer import RowWriter, WrittenRows
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.prompting.copy_check import Copy, CopyCheck
@@ -23,7 +23,7 @@ from llmsynth.prompting.shares import cells_like
 from llmsynth.schema.columns import TextColumn
 from llmsynth.schema.storage import arrow_type
 from llmsynth.synthesizers.prompted_settings import PromptedReport, PromptSettings
-from llmsynth.tables.broken_rows import violations
+from llmsynth.tables.broken_rows import broken_rows
 
 Places = npt.NDArray[np.int64]
 
@@ -186,10 +186,8 @@ class PromptedRun:
         for reason, count in written.given_up.items():
             report.unfinished += count
             self._failed |= dict.fromkeys(places.tolist(), reason)
-        table = with_totals(written.table, self._schema, given)
-        broken = np.zeros(table.num_rows, np.bool_)
-        for constraint in self._schema.constraints:
-            broken |= violations(table, constraint)
+        table = with_computed(written.table, self._schema, given)
+        broken = broken_rows(table, self._schema.constraints)
         copies = self._check.judged(table)
         for at, cells in enumerate(table.to_pylist()):
             place, key = int(places[written.places[at]]), tuple(cells.values())

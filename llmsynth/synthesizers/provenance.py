@@ -16,6 +16,7 @@ from llmsynth.schema.columns import (
     NumberColumn,
     TextColumn,
 )
+from llmsynth.schema.constraints import in_words
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.preparation import Prepared
 
@@ -54,9 +55,24 @@ def provenance(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object
         "fit_seconds": round(synthesizer.fit_seconds_, 2),
         "protected": prepared.protected.counts() if not synthesizer.keep_rare else None,
         "texts": prepared.texts.to_json() if prepared.texts is not None else {},
+        "rules": _rules(prepared),
         "holds_of_the_data": held(prepared.language.schema),
         "privacy": "No differential privacy: `protected` says which release rule was applied."
         + (_TEXT_WARNING if _has_text(prepared.language.schema) else ""),
+    }
+
+
+def _rules(prepared: Prepared) -> dict[str, object]:
+    """Rules that every row keeps, whether declared or found, and those that few rows break."""
+    found = prepared.rules
+    near = () if found is None else found.near
+    return {
+        "kept": [in_words(constraint) for constraint in prepared.language.schema.constraints],
+        "found": 0 if found is None else len(found.exact),
+        "proposed": [
+            {"rule": in_words(one.constraint), "exceptions": one.exceptions} for one in near
+        ],
+        "not_looked_for": "as only declared rules count" if found is None else found.skipped,
     }
 
 

@@ -58,6 +58,8 @@ class Synthesizer:
             that are found in columns, and in texts that a pretrained model learns: `replace` them
             by pseudonyms before anything is learned, `keep` them, or `refuse` the table. A private
             fit has its own rule for what comes out of it.
+        find_rules: where no schema is given, look for rules that every row keeps (sums, products,
+            what one column fixes of another, what comes first), and keep them in every new row.
         context: columns that are given whenever rows are drawn; the compact model learns the
             others under them, in table order.
 
@@ -97,6 +99,7 @@ class Synthesizer:
         insecure_seed: int | None = None,
         context: Sequence[str] = (),
         personal_data: str = "replace",
+        find_rules: bool = True,
     ) -> None:
         if context and (model != COMPACT or epsilon is not None or target in context):
             raise SettingsError(
@@ -122,6 +125,7 @@ class Synthesizer:
         self.seed = seed
         self.context = tuple(context)
         self.personal_data = checked_choice(personal_data)
+        self.find_rules = find_rules
         self.privacy = asked_privacy(epsilon, delta, entity, rows_per_entity, insecure_seed)
 
     def fit(

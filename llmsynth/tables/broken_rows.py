@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import replace
 
 import numpy as np
@@ -13,33 +13,65 @@ import pyarrow.compute as pc
 from llmsynth.errors import SchemaError
 from llmsynth.schema.columns import Column
 from llmsynth.schema.constraints import (
+    Computed,
+    ConstantWhen,
     Constraint,
     FixedCombinations,
     Inequality,
+    Lookup,
     MissingExactlyWhen,
     Sum,
 )
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.cells import parse_cells
+from llmsynth.tables.computed_cells import is_other_value, looked_up
+
+
+def broken_rows(table: pa.Table, constraints: Iterable[Constraint]) -> npt.NDArray[np.bool_]:
+    """Which rows break any of the constraints; bool (rows,)."""
+    broken = np.zeros(table.num_rows, dtype=np.bool_)
+    for constraint in constraints:
+        broken |= violations(table, constraint)
+    return broken
 
 
 def violations(table: pa.Table, constraint: Constraint) -> npt.NDArray[np.bool_]:
     """Which rows break a constraint; bool (rows,)."""
     match constraint:
+        case Computed():
+            return is_other_value(table, constraint)
+        case Lookup(column=column):
+            expected, is_known = looked_up(table, constraint)
+            return np.asarray(is_known & _differs(table[column], expected))
+        case ConstantWhen(column=column, value=value, when=when, equals=equals):
+            return holds(table[when], equals) & ~holds(table[column], value)
         case Inequality(low=low, high=high, strict=strict):
             compare = pc.greater_equal if strict else pc.greater
             broken = compare(table[low], table[high])
         case Sum(parts=parts, total=total):
             broken = _is_other_sum([table[name] for name in parts], table[total])
         case MissingExactlyWhen(column=column, when=when, equals=equals):
-            holds = pc.equal(table[when].cast(pa.string()), equals).fill_null(False)
-            broken = pc.not_equal(table[column].is_null(), holds)
+            return np.asarray(holds(table[when], equals) != holds(table[column], None))
         case FixedCombinations(columns=columns, combinations=combinations):
             held, row_of = distinct_rows(table, columns)
             known = set(combinations)
             return np.array([row not in known for row in held], dtype=np.bool_)[row_of]
     return np.asarray(broken.fill_null(False).to_numpy())
+
+
+def holds(cells: pa.ChunkedArray, text: str | None) -> npt.NDArray[np.bool_]:
+    """Cells that are spelled so; None: that are missing."""
+    if text is None:
+        return np.asarray(cells.is_null().to_numpy())
+    return np.asarray(pc.equal(cells.cast(pa.string()), text).fill_null(False).to_numpy())
+
+
+def _differs(cells: pa.ChunkedArray, expected: pa.Array) -> npt.NDArray[np.bool_]:
+    found = cells.cast(pa.string()).combine_chunks()
+    both = np.asarray(pc.not_equal(found, expected).fill_null(False).to_numpy(zero_copy_only=False))
+    gaps = [np.asarray(one.is_null().to_numpy(zero_copy_only=False)) for one in (found, expected)]
+    return np.asarray(both | (gaps[0] != gaps[1]))
 
 
 def distinct_rows(
@@ -68,9 +100,20 @@ def spelled(schema: TableSchema, constraint: Constraint) -> Constraint:
         columns = [schema.column(name) for name in constraint.columns]
         rows = (tuple(map(_spelled, columns, row)) for row in constraint.combinations)
         return replace(constraint, combinations=tuple(rows))
+    if isinstance(constraint, Lookup):
+        key, column = (schema.column(name) for name in constraint.columns)
+        entries = [(_spelled(key, at), _spelled(column, cell)) for at, cell in constraint.entries]
+        return replace(constraint, entries=tuple(entries))
     if isinstance(constraint, MissingExactlyWhen):
-        equals = _spelled(schema.column(constraint.when), constraint.equals)
-        return replace(constraint, equals=str(equals))
+        return replace(
+            constraint, equals=_spelled(schema.column(constraint.when), constraint.equals)
+        )
+    if isinstance(constraint, ConstantWhen):
+        return replace(
+            constraint,
+            equals=_spelled(schema.column(constraint.when), constraint.equals),
+            value=_spelled(schema.column(constraint.column), constraint.value),
+        )
     return constraint
 
 

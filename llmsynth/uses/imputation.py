@@ -10,7 +10,6 @@ import numpy as np
 import numpy.typing as npt
 import pandas as pd
 import pyarrow as pa
-import pyarrow.compute as pc
 
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import SettingsError
@@ -20,6 +19,7 @@ from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.private_codes import encode_leniently
 from llmsynth.synthesizers.synthesizer import Synthesizer
+from llmsynth.tables.broken_rows import holds
 from llmsynth.tables.conforming import conform
 from llmsynth.tables.pandas_frames import to_pandas
 from llmsynth.tables.reading import read_table
@@ -147,9 +147,7 @@ def _gaps(
         gaps: Mask = table[name].is_null().to_numpy().copy()
         for constraint in schema.constraints:
             if isinstance(constraint, MissingExactlyWhen) and constraint.column == name:
-                texts = table[constraint.when].cast(pa.string())
-                holds = pc.equal(texts, constraint.equals).fill_null(False).to_numpy()
-                gaps &= ~holds
+                gaps &= ~holds(table[constraint.when], constraint.equals)
         if gaps.any():
             yield name, gaps
 

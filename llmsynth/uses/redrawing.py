@@ -25,7 +25,7 @@ from llmsynth.progress import Progress, Step
 from llmsynth.schema.columns import IdentifierColumn, TextColumn
 from llmsynth.synthesizers.private_codes import encode_leniently
 from llmsynth.synthesizers.synthesizer import Synthesizer
-from llmsynth.tables.broken_rows import violations
+from llmsynth.tables.broken_rows import broken_rows
 from llmsynth.tables.conforming import fitting_cells
 from llmsynth.uses.fitting import completer, is_fitted
 from llmsynth.uses.group_classifier import GroupClassifier
@@ -164,8 +164,7 @@ class Redrawer:
         probability = self.classifier.probabilities(new)
         chance = rng.random(len(codes))
         is_taken = chance * chain.probability <= probability
-        for constraint in self._schema.constraints:
-            is_taken &= ~violations(new, constraint)
+        is_taken &= ~broken_rows(new, self._schema.constraints)
         rows = np.arange(len(codes)) + len(codes) * is_taken
         return _Chain(
             pa.concat_tables([chain.table, new]).take(pa.array(rows)),

@@ -12,13 +12,7 @@ import pyarrow as pa
 from numpy.typing import NDArray
 from scipy import stats
 
-from llmsynth.schema.constraints import (
-    Constraint,
-    FixedCombinations,
-    Inequality,
-    MissingExactlyWhen,
-    Sum,
-)
+from llmsynth.schema.constraints import Constraint, FixedCombinations, Lookup, in_words
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.broken_rows import distinct_rows, spelled, violations
 from llmsynth.tables.conforming import conform
@@ -75,7 +69,7 @@ class ConstraintViolations:
         }
         tests = [
             _difference(
-                words_of(rule), broken[_reference(rule)][number], broken["synthetic"][number]
+                in_words(rule), broken[_reference(rule)][number], broken["synthetic"][number]
             )
             for number, rule in enumerate(self.schema.constraints)
         ]
@@ -84,19 +78,6 @@ class ConstraintViolations:
             tables=(_table(self.schema.constraints, broken, tests),),
             headlines=(answered(tests, CONSTRAINTS),),
         )
-
-
-def words_of(constraint: Constraint) -> str:
-    """A constraint as a reader would say it."""
-    match constraint:
-        case Inequality(low=low, high=high, strict=strict):
-            return f"{low} {'<' if strict else '<='} {high}"
-        case Sum(parts=parts, total=total):
-            return f"{' + '.join(parts)} = {total}"
-        case MissingExactlyWhen(column=column, when=when, equals=equals):
-            return f"{column} is missing exactly when {when} is {equals}"
-        case FixedCombinations(columns=columns):
-            return f"known combinations of {', '.join(columns)}"
 
 
 def _arrow(table: Table) -> pa.Table:
@@ -109,11 +90,16 @@ def _ready(schema: TableSchema, constraint: Constraint, train: pa.Table) -> Cons
     if isinstance(constraint, FixedCombinations) and not constraint.combinations:
         held, _ = distinct_rows(train, constraint.columns)
         return replace(constraint, combinations=tuple(held))
+    if isinstance(constraint, Lookup) and not constraint.entries:
+        held, _ = distinct_rows(train, constraint.columns)
+        return replace(constraint, entries=tuple((row[0], row[1]) for row in held))
     return spelled(schema, constraint)
 
 
 def _reference(constraint: Constraint) -> str:
-    is_learned = isinstance(constraint, FixedCombinations) and not constraint.combinations
+    is_learned = (isinstance(constraint, FixedCombinations) and not constraint.combinations) or (
+        isinstance(constraint, Lookup) and not constraint.entries
+    )
     return "holdout" if is_learned else "train"
 
 

@@ -11,11 +11,8 @@ import torch
 
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import SchemaError
-from llmsynth.generation.constraints import (
-    ConstraintMasks,
-    with_combinations,
-    with_totals,
-)
+from llmsynth.generation.computed_columns import with_computed
+from llmsynth.generation.constraints import ConstraintMasks, with_combinations
 from llmsynth.schema import (
     BooleanColumn,
     CategoryColumn,
@@ -159,9 +156,9 @@ def totals(
     table = pa.table(arrays, names=[c.name for c in columns])
     *names, total = (c.name for c in columns)
     schema = TableSchema(columns=columns, constraints=(Sum(parts=tuple(names), total=total),))
-    filled = with_totals(table, schema, [])
+    filled = with_computed(table, schema, [])
     assert filled.schema == table.schema
-    assert with_totals(table, schema, [total]) is table
+    assert with_computed(table, schema, [total]) is table
     return filled[total].to_pylist()
 
 
