@@ -5,6 +5,8 @@ from __future__ import annotations
 from importlib import import_module
 from typing import TYPE_CHECKING
 
+from llmsynth.threads import prepare_threads
+
 if TYPE_CHECKING:
     from llmsynth import demo_tables
     from llmsynth.cluster import RaySettings, sample_shards
@@ -24,6 +26,9 @@ if TYPE_CHECKING:
     from llmsynth.uses.replacement import replace
 
 __version__ = "0.1.0"
+
+# Before torch: OpenMP reads how its threads wait but once.
+prepare_threads()
 
 __all__ = [
     "GroupedSynthesizer",

@@ -18,6 +18,7 @@ import torch
 from llmsynth.errors import TrainingError
 from llmsynth.models.precision import fastest_dtype
 from llmsynth.progress import Progress, Step
+from llmsynth.threads import num_threads
 
 _TAIL = 60
 _RUN = "tuning"
@@ -35,7 +36,7 @@ def launch(folder: Path, processes: int, on_gpus: bool, progress: Progress) -> N
     """
     command = [*_launcher(processes, on_gpus), "-m", "llmsynth.training", str(folder)]
     last: list[str] = []
-    threads = os.environ.get("OMP_NUM_THREADS") or str(max((os.cpu_count() or 1) // processes, 1))
+    threads = os.environ.get("OMP_NUM_THREADS") or str(max(num_threads() // processes, 1))
     environment = {**os.environ, "OMP_NUM_THREADS": threads}
     with subprocess.Popen(
         command,
