@@ -32,7 +32,9 @@ MaxEpochs = Annotated[
 KeepRare = Annotated[
     bool, typer.Option("--keep-rare", help="Learn values of fewer than five rows, too.")
 ]
-DropText = Annotated[bool, typer.Option("--drop-text", help="Leave texts out instead of spelling them.")]
+DropText = Annotated[
+    bool, typer.Option("--drop-text", help="Leave texts out instead of spelling them.")
+]
 Seed = Annotated[int, typer.Option(help="Same seed and table, same rows.")]
 Temperature = Annotated[
     float, typer.Option(help="Below 1: more of the usual; above 1: more of the unusual.")
