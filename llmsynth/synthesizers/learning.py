@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import copy
 import hashlib
 import json
+import math
 import time
 from collections.abc import Iterator
 from contextlib import contextmanager
@@ -20,10 +20,10 @@ from llmsynth.models.precision import fastest_dtype
 from llmsynth.models.sizes import Size, choose_size
 from llmsynth.progress import Progress
 from llmsynth.synthesizers.curve_choice import curves, log_marginals
-from llmsynth.synthesizers.lessons import make_lessons, target_place
+from llmsynth.synthesizers.lessons import target_place
 from llmsynth.synthesizers.preparation import Prepared, usual_order
+from llmsynth.synthesizers.target_teaching import TargetTask, teach_target
 from llmsynth.training.compact_run import CompactRun
-from llmsynth.training.distillation import DistillationSettings, distil
 from llmsynth.training.launching import Launcher, launch, run_place
 from llmsynth.training.loop import TrainingReport
 from llmsynth.training.report_file import NAME, read_report
@@ -34,7 +34,7 @@ _TARGET_WEIGHT = 4.0
 """What the target's tokens count in the loss. On half of Adult a weight of 4 raised TSTR AUC from
 .916 to .9185 and brought trend from below the real-real floor to beside it."""
 _TARGET_SHARE = 0.25
-"""Share of a time budget that is kept for teaching the target."""
+"""Share of a time budget that is kept for teaching the target and its shares."""
 NONE_GIVEN_SHARE = 0.2
 """Share of training rows in which no column is given (see `training.sequences.Shuffler`). With
 half, and weight decay 2, columns under two or five conditions lay .05 farther (total variation)
@@ -96,6 +96,7 @@ def learn(
 
     A `max_minutes` budget makes the number of steps, and so the weights, depend on the machine.
     """
+    started = time.perf_counter()
     codes = torch.from_numpy(prepared.learned).long()
     size = _size(prepared, codes, overrides)
     place = target_place(prepared, target)
@@ -131,11 +132,17 @@ def learn(
     else:
         report = _train_together(run, folder, processes, launcher or launch, progress)
     if place is not None and target is not None and report.stopped != "interrupted":
-        distilled = DistillationSettings(max_seconds=minutes and minutes * 60 * _TARGET_SHARE)
-        taught = copy.deepcopy(model)
+        task = TargetTask(
+            prepared=prepared,
+            target=target,
+            place=place,
+            run=run,
+            trained=report,
+            deadline=started + minutes * 60 if minutes else math.inf,
+        )
         try:
-            _teach_target(taught, prepared, target, place, run, distilled)
-            model = taught
+            finished, told = teach_target(model, task)
+            return finished, replace(report, target=told)
         except KeyboardInterrupt:
             report = replace(report, stopped="interrupted")
     return model.folded(), report
@@ -150,31 +157,6 @@ def _train_together(
         run.load_trained(place)
         run.model.eval()
         return read_report(place / NAME)
-
-
-def _teach_target(
-    model: CurvedModel,
-    prepared: Prepared,
-    target: str,
-    place: int,
-    run: CompactRun,
-    settings: DistillationSettings,
-) -> None:
-    started, seed = time.perf_counter(), run.settings.seed
-    lessons = make_lessons(model.folded(), prepared, target, place, seed=seed, dtype=run.dtype)
-    if settings.max_seconds is not None:
-        left = settings.max_seconds - (time.perf_counter() - started)
-        settings = replace(settings, max_seconds=max(left, 1.0))
-    distil(
-        model.train(),
-        lessons,
-        target_place=place,
-        shuffler=run.shuffler(),
-        # The model is to stay where it is: no decay.
-        training=replace(run.settings, weight_decay=0.0),
-        settings=settings,
-        dtype=run.dtype,
-    )
 
 
 def _none_given_share(prepared: Prepared) -> float:

@@ -25,6 +25,7 @@ from llmsynth.training.optimizers import Optimizers
 from llmsynth.training.schedule import Schedule
 from llmsynth.training.sequences import Sequences, Shuffler
 from llmsynth.training.settings import TrainingSettings
+from llmsynth.training.target_report import TargetReport
 from llmsynth.training.team import Alone, Team, add_gradients
 
 _CHECKS = 12
@@ -48,6 +49,15 @@ class TrainingReport:
     history: list[dict[str, float]] = field(default_factory=list)
     processes: int = 1
     """How many trained together."""
+    target: TargetReport | None = None
+    """How the target was taught and its shares kept; None where there is none to teach."""
+
+
+def split_rows(rows: int, settings: TrainingSettings) -> tuple[Tensor, Tensor]:
+    """Numbers of the rows that are held out and of those that are learned; int64 each."""
+    held = min(int(rows * settings.validation_share), _MOST_HELD_OUT)
+    order = torch.randperm(rows, generator=torch.Generator().manual_seed(settings.seed))
+    return order[:held], order[held:]
 
 
 @dataclass
@@ -105,11 +115,8 @@ class Trainer:
 
     def _prepare(self) -> None:
         settings = self.settings
-        rows = len(self.codes)
-        held = min(int(rows * settings.validation_share), _MOST_HELD_OUT)
-        self._generator = torch.Generator().manual_seed(settings.seed)
-        order = torch.randperm(rows, generator=self._generator)
-        self._held_out, self._train = self.codes[order[:held]], self.codes[order[held:]]
+        held_out, learned = split_rows(len(self.codes), settings)
+        self._held_out, self._train = self.codes[held_out], self.codes[learned]
         self._batch = min(settings.batch_rows, len(self._train))
         self._per_epoch = max(len(self._train) // self._batch, 1)
         self._total = max(int(settings.max_epochs * self._per_epoch), 1)

@@ -1,4 +1,4 @@
-"""A gradient-boosting classifier of the target, whose probabilities the model is taught."""
+"""A gradient-boosting classifier of one column by all others."""
 
 from __future__ import annotations
 
@@ -20,6 +20,38 @@ from llmsynth.schema.table_schema import TableSchema
 _MOST_NATIVE_CATEGORIES = 255
 
 
+class Features:
+    """A table's columns as numbers that boosting takes; the target, keys and texts stay out.
+
+    Args:
+        table: the training table, in storage types; a column of one value in it teaches nothing,
+            and one without any breaks scikit-learn's binning, so both are left out.
+    """
+
+    def __init__(self, table: pa.Table, schema: TableSchema, target: str) -> None:
+        columns = [
+            c
+            for c in schema.columns
+            if c.name != target and not isinstance(c, (IdentifierColumn, TextColumn))
+        ]
+        values = [_feature(column, table[column.name]) for column in columns]
+        self._columns = [
+            column
+            for column, cells in zip(columns, values, strict=True)
+            if len(np.unique(cells[~np.isnan(cells)])) > 1
+        ]
+        self.native = [
+            isinstance(c, CategoryColumn) and 0 < len(c.categories) <= _MOST_NATIVE_CATEGORIES
+            for c in self._columns
+        ]
+
+    def __call__(self, table: pa.Table) -> npt.NDArray[np.float64]:
+        """float64 (rows, features); NaN where a cell is missing or unknown."""
+        if not self._columns:
+            return np.zeros((table.num_rows, 0))
+        return np.stack([_feature(column, table[column.name]) for column in self._columns], axis=1)
+
+
 class Teacher:
     """P(target | all other columns), learned from the real rows.
 
@@ -37,25 +69,13 @@ class Teacher:
         labels: npt.NDArray[np.int64],
         num_tokens: int,
     ) -> None:
-        self._columns = [
-            c
-            for c in schema.columns
-            if c.name != target and not isinstance(c, (IdentifierColumn, TextColumn))
-        ]
+        self._features = Features(table, schema, target)
         self._num_tokens = num_tokens
-        # A column of one value teaches nothing, and one without any breaks scikit-learn's binning.
-        features = [_feature(column, table[column.name]) for column in self._columns]
-        self._columns = [
-            column
-            for column, values in zip(self._columns, features, strict=True)
-            if len(np.unique(values[~np.isnan(values)])) > 1
-        ]
-        native = [
-            isinstance(c, CategoryColumn) and 0 < len(c.categories) <= _MOST_NATIVE_CATEGORIES
-            for c in self._columns
-        ]
         self._model = HistGradientBoostingClassifier(
-            max_iter=200, categorical_features=native, early_stopping=False, random_state=0
+            max_iter=200,
+            categorical_features=self._features.native,
+            early_stopping=False,
+            random_state=0,
         )
         self._model.fit(self._features(table), labels)
 
@@ -64,9 +84,6 @@ class Teacher:
         out = np.zeros((table.num_rows, self._num_tokens), dtype=np.float32)
         out[:, self._model.classes_] = self._model.predict_proba(self._features(table))
         return out
-
-    def _features(self, table: pa.Table) -> npt.NDArray[np.float64]:
-        return np.stack([_feature(column, table[column.name]) for column in self._columns], axis=1)
 
 
 def _feature(column: Column, cells: pa.ChunkedArray) -> npt.NDArray[np.float64]:

@@ -14,7 +14,7 @@ from llmsynth import Synthesizer
 from llmsynth.errors import ConditionError, NotFittedError, SettingsError, TableError
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.progress import Step
-from llmsynth.synthesizers import learning
+from llmsynth.synthesizers import target_teaching
 
 RARE = "zz-only-two-people"
 
@@ -212,15 +212,17 @@ def test_an_interrupted_fit_goes_on_from_its_checkpoint(tmp_path: Path) -> None:
 
 
 def test_ctrl_c_while_the_target_is_taught_keeps_the_model(
-    people: pd.DataFrame, monkeypatch: pytest.MonkeyPatch
+    monkeypatch: pytest.MonkeyPatch,
 ) -> None:
     def interrupted(model: torch.nn.Module, *_: object, **__: object) -> None:
         with torch.no_grad():
             next(model.parameters()).fill_(torch.nan)
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(learning, "distil", interrupted)
-    synthesizer = quick(target="member", max_epochs=1).fit(people)
+    monkeypatch.setattr(target_teaching, "distil", interrupted)
+    monkeypatch.setattr(target_teaching, "_is_clear", lambda gain: True)
+    # Of 500 rows 25 are held out, on which boosting and the model are compared.
+    synthesizer = quick(target="member", max_epochs=1).fit(people_table(500))
     assert synthesizer.training_.stopped == "interrupted"
     assert bool(_weights(synthesizer).isfinite().all())
     assert len(synthesizer.sample(5)) == 5
