@@ -5,18 +5,41 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from functools import cache
-from typing import Literal
+from typing import Literal, get_args
+
+from llmsynth.personal_data.name_lists import fold
 
 Kind = Literal[
-    "name", "email", "phone", "address", "id", "iban", "credit card", "social security", "ip"
+    "name",
+    "email",
+    "phone",
+    "address",
+    "id",
+    "national id",
+    "iban",
+    "credit card",
+    "social security",
+    "ip",
+    "mac",
+    "plate",
+    "user name",
+    "url",
+    "birth date",
 ]
+KINDS: tuple[Kind, ...] = get_args(Kind)
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b")
 SOCIAL_SECURITY = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")
 IBAN = re.compile(r"\b[A-Z]{2}\d{2}(?: ?[A-Z0-9]{4}){2,7}(?: ?[A-Z0-9]{1,3})?\b")
 CARD = re.compile(r"(?<![\d.-])\d{4}[ -]?\d{4,6}[ -]?\d{4,5}(?:[ -]?\d{1,4})?(?![\d.-])")
+MAC = re.compile(
+    r"(?<![\w:-])[0-9A-Fa-f]{2}(?:([:-])[0-9A-Fa-f]{2})(?:\1[0-9A-Fa-f]{2}){4}(?![\w:-])"
+)
 IP = re.compile(r"(?<![\d.])\d{1,3}(?:\.\d{1,3}){3}(?![\d.])")
+SIXTH_VERSION = re.compile(
+    r"(?=.*::|(?:[^:]*:){7})(?=.*[0-9a-f])[0-9a-f]{0,5}(?::[0-9a-f]{0,5}){2,7}(?:/\d{1,3})?", re.I
+)
+"""Also with groups of a digit too many, as people invent them."""
 # A plus, brackets or at least two groups: a bare number is a quantity more often than a phone.
 PHONE = re.compile(
     r"(?<![\w+./-])(?:\+\d{1,3}[ .-]?(?:\(?\d{1,4}\)?[ .-]?){2,5}\d{2,4}"
@@ -74,6 +97,7 @@ PATTERNS: tuple[tuple[Kind, re.Pattern[str], Callable[[str], bool] | None], ...]
     ("iban", IBAN, is_iban),
     ("credit card", CARD, is_card),
     ("social security", SOCIAL_SECURITY, None),
+    ("mac", MAC, None),
     ("ip", IP, is_ip),
     ("phone", PHONE, is_phone),
 )
@@ -84,6 +108,8 @@ def whole(kind: Kind, text: str) -> bool:
     """Whether a whole cell is of a kind that a pattern tells."""
     if kind == "address":
         return ADDRESS.match(text) is not None
+    if kind == "ip":
+        return is_ip(text) or SIXTH_VERSION.fullmatch(text) is not None
     for own, pattern, check in PATTERNS:
         if own == kind:
             found = pattern.fullmatch(text) is not None
@@ -91,31 +117,11 @@ def whole(kind: Kind, text: str) -> bool:
     return False
 
 
-TITLES = ("Mr", "Mrs", "Ms", "Miss", "Mx", "Dr", "Prof", "Doctor", "Professor")
+TITLES = (
+    *("Mr", "Mrs", "Ms", "Miss", "Mx", "Dr", "Prof", "Doctor", "Professor", "Master", "Rev", "Sir"),
+    *("Herr", "Frau", "Hr", "Fr", "M", "Mme", "Mlle", "Monsieur", "Madame", "Sr", "Sra", "Srta"),
+    *("Señor", "Señora", "Don", "Doña", "Sig", "Signor", "Signora", "Dott", "Dhr", "Mevr", "Pan"),
+    *("Pani", "Bay", "Bayan", "Fru", "Hrn", "Mag", "Ing"),
+)
 """What stands before a name and is no part of it."""
-LOW_TITLES = frozenset(title.lower() for title in TITLES)
-
-
-@cache
-def given_names() -> frozenset[str]:
-    """First names in lower case, of faker's lists in seven languages."""
-    return _names("first_names")
-
-
-@cache
-def family_names() -> frozenset[str]:
-    """Family names in lower case, of the same lists."""
-    return _names("last_names")
-
-
-_LANGUAGES = ("en_US", "en_GB", "de_DE", "fr_FR", "es_ES", "it_IT", "nl_NL")
-
-
-def _names(attribute: str) -> frozenset[str]:
-    from importlib import import_module
-
-    found: set[str] = set()
-    for language in _LANGUAGES:
-        provider = import_module(f"faker.providers.person.{language}").Provider
-        found |= {str(name).lower() for name in getattr(provider, attribute)}
-    return frozenset(found)
+LOW_TITLES = frozenset(fold(title) for title in TITLES)

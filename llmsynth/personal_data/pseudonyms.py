@@ -8,12 +8,13 @@ import secrets
 from functools import cached_property
 from typing import TYPE_CHECKING
 
-from llmsynth.personal_data.kinds import LOW_TITLES, Kind, given_names
+from llmsynth.personal_data.kinds import LOW_TITLES, Kind
+from llmsynth.personal_data.name_lists import fold, given_names
 
 if TYPE_CHECKING:
     from faker import Faker
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 (a typed apostrophe)
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _DOMAINS = ("example.com", "example.net", "example.org")
 """Reserved for examples by RFC 2606, so that no letter ever reaches anybody."""
 _MOST_TRIES = 200
@@ -79,7 +80,7 @@ class Pseudonyms:
         return self._given[kind, key]
 
     def _name(self, low: str) -> str:
-        return self._faker.first_name() if low in given_names() else self._faker.last_name()
+        return self._faker.first_name() if fold(low) in given_names() else self._faker.last_name()
 
     def _made(self, kind: Kind, text: str) -> str:
         if kind == "email":
@@ -99,6 +100,8 @@ class Pseudonyms:
             return f"{self._faker.user_name()}{self._draw.randrange(1000)}@{self._domain(text)}"
         if kind == "address":
             return str(self._faker.address()).replace("\n", ", ")
+        if kind == "birth date":
+            return _other_day(text, self._draw)
         return _scrambled(text, self._draw, letters=kind != "phone")
 
     def _domain(self, text: str) -> str:
@@ -121,6 +124,15 @@ def _scrambled(text: str, draw: random.Random, *, letters: bool = True) -> str:
         else:
             out.append(char)
     return "".join(out)
+
+
+def _other_day(text: str, draw: random.Random) -> str:
+    """Another day of the same year; day and month both up to 12, so that either order is one."""
+    if re.fullmatch(r"\d{8}", text):
+        return f"{text[:4]}{draw.randint(1, 12):02d}{draw.randint(1, 12):02d}"
+    return re.sub(
+        r"(?<!\d)\d{1,2}(?!\d)", lambda m: f"{draw.randint(1, 12):0{len(m[0])}d}", text, count=2
+    )
 
 
 def _scrambled_digits(text: str, draw: random.Random) -> str:

@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llmsynth.errors import SettingsError
-from llmsynth.personal_data.detection import detect
+from llmsynth.personal_data.detection import LEARNED_AS_THEY_ARE, detect
 from llmsynth.personal_data.kinds import LOW_TITLES, Kind
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.text_spans import TextReplacer
@@ -24,7 +24,7 @@ from llmsynth.tables.reading import read_table
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
 
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001 (a typed apostrophe)
+_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -133,7 +133,11 @@ def with_people_renamed(
     Args:
         in_texts: inside free text, too.
     """
-    kinds = {found.name: found.kind for found in detect(table) if found.name not in keys}
+    kinds = {
+        found.name: found.kind
+        for found in detect(table)
+        if found.name not in keys and found.kind not in LEARNED_AS_THEY_ARE
+    }
     texts: list[str] = []
     if in_texts:
         free = [c.name for c in infer_schema(table).columns if isinstance(c, TextColumn)]

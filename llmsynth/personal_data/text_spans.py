@@ -13,17 +13,16 @@ from llmsynth.personal_data.kinds import (
     RECORD_NUMBER,
     TITLES,
     Kind,
-    family_names,
-    given_names,
 )
+from llmsynth.personal_data.name_lists import family_names, fold, given_names
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 
 _TITLED = re.compile(
     rf"\b(?:{'|'.join(TITLES)})\b\.?\s+"
     r"(?P<names>[A-Z][^\W\d_]+(?:[ -][A-Z][^\W\d_]+){0,2})"
 )
-_CAPITALISED = re.compile(r"\b[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*\b")  # noqa: RUF001
-_ANY_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")  # noqa: RUF001
+_CAPITALISED = re.compile(r"\b[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*\b")
+_ANY_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 _SHORTEST_NAME = 2
 _SHORTEST_VALUE = 5
 """Characters of a cell that is looked for in its row's texts."""
@@ -112,11 +111,11 @@ class TextReplacer:
         return len(word) >= _SHORTEST_NAME and word[0].isupper() and word.lower() in own
 
     def _is_person(self, first: re.Match[str], second: re.Match[str]) -> bool:
-        low, high = first.group().lower(), second.group().lower()
+        low, high = fold(first.group()), fold(second.group())
         if low in self._names and high in self._names:
             return True
         return low in given_names() and high in family_names()
 
     def _may_name(self, word: str) -> bool:
-        low = word.lower()
+        low = fold(word)
         return low in self._names or low in given_names() or low in family_names()

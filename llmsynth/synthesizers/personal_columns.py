@@ -9,7 +9,7 @@ from typing import Literal
 import pyarrow as pa
 
 from llmsynth.errors import SchemaError, SettingsError, TableError
-from llmsynth.personal_data.detection import PersonalColumn, detect
+from llmsynth.personal_data.detection import LEARNED_AS_THEY_ARE, PersonalColumn, detect
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.replacement import replaced
 from llmsynth.schema.columns import IdentifierColumn, TextColumn
@@ -110,7 +110,9 @@ def _to_replace(
     return [
         column
         for column in detect(table)
-        if column.name in known and not isinstance(schema.column(column.name), IdentifierColumn)
+        if column.name in known
+        and column.kind not in LEARNED_AS_THEY_ARE
+        and not isinstance(schema.column(column.name), IdentifierColumn)
     ]
 
 
