@@ -23,6 +23,7 @@ from llmsynth_eval.input_tables import (
     check_same_columns,
     check_target,
     plan_columns,
+    with_numbers,
 )
 from llmsynth_eval.metric import Comparison
 from llmsynth_eval.privacy.canaries import CanaryAudit
@@ -127,6 +128,8 @@ class Entrance:
         self._question = question
         self._check_named()
         self._schema, notes = _understood(self.train, question)
+        self.train = with_numbers(self.train, self._schema)
+        self.holdout = with_numbers(self.holdout, self._schema)
         self._plan = plan_columns(self.train, numeric=question.numeric, schema=self._schema)
         check_target(question.target, self._plan)
         self._notes = [*notes, *_real_notes(self.train, self.holdout, self._plan)]
@@ -144,7 +147,7 @@ class Entrance:
             TableError: it is empty, its columns differ, or a cell does not fit.
         """
         role = "synthetic" if name == ONE_TABLE else f"synthetic {name!r}"
-        frame = _checked(synthetic, role=role)
+        frame = with_numbers(_checked(synthetic, role=role), self._schema)
         frames = {"train": self.train, role: frame, "holdout": self.holdout}
         check_same_columns(frames)
         train, ours, holdout = (

@@ -4,13 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from functools import partial
 from typing import TypeAlias
 
 import pandas as pd
 import pyarrow as pa
 
 from llmsynth.errors import SchemaError, SettingsError, TableError
-from llmsynth.schema.columns import Column, DateColumn, DatetimeColumn
+from llmsynth.schema.columns import Column, DateColumn, DatetimeColumn, NumberColumn
+from llmsynth.schema.number_views import spelling_of
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth_eval.cells import has_numeric_type
 
@@ -55,6 +57,32 @@ def as_frame(table: Table, *, role: str) -> pd.DataFrame:
         twice = frame.columns[frame.columns.duplicated()][0]
         raise TableError(f"The {role} table has two columns called {twice!r}.")
     return frame
+
+
+def with_numbers(frame: pd.DataFrame, schema: TableSchema | None) -> pd.DataFrame:
+    """The frame with numbers for texts that spell them: `$1,234.50`; words among them are missing.
+
+    A text that is neither stays, for whoever reads the column to refuse by name.
+    """
+    if schema is None:
+        return frame
+    read = {}
+    for column in schema.columns:
+        if not isinstance(column, NumberColumn) or column.name not in frame.columns:
+            continue
+        cells = frame[column.name]
+        if (column.spelling or column.words) and not pd.api.types.is_numeric_dtype(cells.dtype):
+            read[column.name] = cells.map(partial(_number, column), na_action="ignore")
+    return frame.assign(**read)
+
+
+def _number(column: NumberColumn, cell: object) -> object:
+    if not isinstance(cell, str):
+        return cell
+    if cell in column.words:
+        return float("nan")
+    plain = spelling_of(column).read(cell)
+    return cell if plain is None else float(plain)
 
 
 def check_same_columns(frames: Mapping[str, pd.DataFrame]) -> None:

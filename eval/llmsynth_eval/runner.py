@@ -19,6 +19,7 @@ from llmsynth_eval.input_tables import (
     check_same_columns,
     check_target,
     plan_columns,
+    with_numbers,
 )
 from llmsynth_eval.judgement import Judgement
 from llmsynth_eval.metric import Comparison, Measurement, Metric
@@ -70,7 +71,9 @@ def judge(
     if max_rows is not None and max_rows < 1:
         raise SettingsError(f"max_rows must be 1 or more, got {max_rows}.")
     given = {"train": train, "synthetic": synthetic, "holdout": holdout}
-    frames = {role: as_frame(table, role=role) for role, table in given.items()}
+    frames = {
+        role: with_numbers(as_frame(table, role=role), schema) for role, table in given.items()
+    }
     check_same_columns(frames)
     plan = plan_columns(frames["train"], numeric=numeric, schema=schema)
     check_target(target, plan)

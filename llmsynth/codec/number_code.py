@@ -2,11 +2,12 @@
 
 A number is written with its sign (where the column has negatives) and all its digits, padded with
 zeros to the width of the column's bounds. The digits are cut into groups, one token each. A value
-listed as frequent is one token instead, with the same text.
+listed as frequent is one token instead, with the same text; so is a word among the numbers.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from decimal import Decimal
@@ -14,12 +15,14 @@ from decimal import Decimal
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from llmsynth.codec.cell_text import MISSING
 from llmsynth.codec.column_code import SKIPPED, Cell, CellAutomaton, ColumnCode, Tokens
 from llmsynth.codec.number_grid import DIGITS_IN_INT64, NumberGrid, Units
 from llmsynth.errors import SchemaError
 from llmsynth.schema.columns import NumberColumn
+from llmsynth.schema.number_views import words_among
 
 _WIDEST_SINGLE_PLACE = 1000
 _WIDEST_LEADING_PLACE = 256
@@ -68,7 +71,8 @@ class NumberCode(ColumnCode):
         ]
         self._frequent = self._frequent_units()
         self.first_group = len(self._frequent)
-        first = self.first_group + len(self._leading)
+        self._first_word = self.first_group + len(self._leading)
+        first = self._first_word + len(column.words)
         self._missing = first if column.nullable else SKIPPED
         self.place_sizes = (
             first + column.nullable,
@@ -130,6 +134,7 @@ class NumberCode(ColumnCode):
                     group == span.high // self.tail_unit,
                 )
             )
+        moves |= dict.fromkeys(range(self._first_word, self._first_word + len(self.column.words)))
         if self.column.nullable:
             moves[self._missing] = None
         return moves
@@ -145,6 +150,9 @@ class NumberCode(ColumnCode):
             grouped = grouped // size
         tokens[:, 0] = self._leading_tokens(units < 0, grouped)
         self._use_frequent(units, tokens)
+        word = words_among(self.column, cells).fill_null(-1).to_numpy(zero_copy_only=False)
+        tokens[word >= 0] = SKIPPED
+        tokens[word >= 0, 0] = self._first_word + word[word >= 0]
         tokens[absent] = SKIPPED
         tokens[absent, 0] = self._missing
         return tokens
@@ -172,7 +180,13 @@ class NumberCode(ColumnCode):
 
     def decode(self, tokens: Tokens) -> pa.Array:
         absent = (tokens[:, 0] == SKIPPED) | (tokens[:, 0] == self._missing)
-        return self.grid.cells(self._decode_units(tokens), absent)
+        cells = self.grid.cells(self._decode_units(tokens), absent)
+        if not self.column.words:
+            return cells
+        word = tokens[:, 0] - self._first_word
+        is_none = absent | (word < 0) | (word >= len(self.column.words))
+        words = pa.array(self.column.words, pa.string())
+        return pc.coalesce(words.take(pa.array(word, pa.int32(), mask=is_none)), cells)
 
     def _decode_units(self, tokens: Tokens) -> Units:
         kind = np.dtype(np.int64 if self._digits <= DIGITS_IN_INT64 else object)
@@ -192,6 +206,8 @@ class NumberCode(ColumnCode):
         return units
 
     def text(self, cell: Cell) -> str:
+        if cell in self.column.words:
+            return _quoted(str(cell))
         return self._missing_text() if cell is None else self._unit_text(self.grid.unit(cell))
 
     def _unit_text(self, units: int) -> str:
@@ -211,6 +227,8 @@ class NumberCode(ColumnCode):
         if text == MISSING and not quoted:
             self._missing_text()
             return None
+        if quoted and text in self.column.words:
+            return text
         layout = self._unit_text(self.grid.high)
         digits = text.lstrip("+-").replace(".", "")
         if len(text) == len(layout) and digits.isascii() and digits.isdigit() and not quoted:
@@ -229,6 +247,8 @@ class NumberCode(ColumnCode):
                 return MISSING
             if token < self.first_group:
                 return self._unit_text(self._frequent[token])
+            if token >= self._first_word:
+                return _quoted(self.column.words[token - self._first_word])
             sign, group = self._leading[token - self.first_group]
             shown = ("-" if sign < 0 else "+") if self.grid.low < 0 else ""
             return shown + self._group_text(0, group)
@@ -250,7 +270,12 @@ class NumberCode(ColumnCode):
             return (np.arange(size) + 0.5) / size
         values = [float(unit) for unit in self._frequent]
         values += [sign * (float(group) + 0.5) * self.tail_unit for sign, group in self._leading]
-        return np.array(values + [np.nan] * self.column.nullable)
+        return np.array(values + [np.nan] * (len(self.column.words) + self.column.nullable))
+
+
+def _quoted(word: str) -> str:
+    """A word in a row's text; always quoted, so that it is never taken for digits."""
+    return json.dumps(word, ensure_ascii=False)
 
 
 def _spans(low: int, high: int) -> tuple[_Span, ...]:

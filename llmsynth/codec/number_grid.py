@@ -13,10 +13,18 @@ from typing import cast
 import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from llmsynth.codec.column_code import Cell
 from llmsynth.errors import SchemaError, TableError
 from llmsynth.schema.columns import NumberColumn
+from llmsynth.schema.number_spelling import canonical
+from llmsynth.schema.number_views import (
+    plain_numbers,
+    spelled_numbers,
+    spelling_of,
+    words_among,
+)
 from llmsynth.schema.storage import arrow_type, is_number
 
 Units = npt.NDArray[np.int64]
@@ -45,6 +53,7 @@ class NumberGrid:
     def __init__(self, column: NumberColumn) -> None:
         self._column = column
         self._kind = arrow_type(column.storage)
+        self._is_text = pa.types.is_string(self._kind)
         self._power: int = 10**column.scale
         self.zeros: int = 10**column.trailing_zeros
         least, most = (bound.scaleb(column.scale, _EXACT) for bound in column.bounds)
@@ -71,8 +80,9 @@ class NumberGrid:
             room = kind.precision - kind.scale + column.scale
             fits = column.scale <= kind.scale and largest < 10**room
         else:
-            fits = is_number(kind) and largest <= self._power * int(
-                np.finfo(kind.to_pandas_dtype()).max
+            fits = self._is_text or (
+                is_number(kind)
+                and largest <= self._power * int(np.finfo(kind.to_pandas_dtype()).max)
             )
         if not fits:
             raise SchemaError(
@@ -81,25 +91,40 @@ class NumberGrid:
             )
 
     def units(self, cells: pa.Array) -> Units:
-        """Multiples of many cells; where a cell is missing, the one nearest to zero.
+        """Multiples of many cells; where a cell is missing or a word, the one nearest to zero.
 
         Raises:
             TableError: a cell outside the bounds or off the grid; names column and row.
         """
+        if pa.types.is_string(cells.type):
+            self._refuse(cells, self._is_no_number(cells), f"is no {self._column.kind}")
+            shown, cells = cells, plain_numbers(self._column, cells)
+        else:
+            shown = cells
         absent = cells.is_null().to_numpy(zero_copy_only=False)
         whole, is_off = self._whole(cells)
-        self._refuse(cells, is_off & ~absent, self._off_grid)
-        self._refuse(cells, (whole % self.zeros != 0) & ~absent, self._off_grid)
+        self._refuse(shown, is_off & ~absent, self._off_grid)
+        self._refuse(shown, (whole % self.zeros != 0) & ~absent, self._off_grid)
         units: Units = whole // self.zeros
         units[absent] = min(max(self.low, 0), self.high)
-        self._refuse(cells, (units < self.low) | (units > self.high), self._outside)
+        self._refuse(shown, (units < self.low) | (units > self.high), self._outside)
         return np.asarray(units, dtype=object if self._is_wide else np.int64)
+
+    def _is_no_number(self, cells: pa.Array) -> npt.NDArray[np.bool_]:
+        """Which texts are neither numbers nor words of the column."""
+        known = pc.or_(
+            plain_numbers(self._column, cells).is_valid(),
+            words_among(self._column, cells).is_valid(),
+        )
+        return np.asarray(pc.and_not(cells.is_valid(), known).to_numpy(zero_copy_only=False))
 
     def _whole(self, cells: pa.Array) -> tuple[Units, npt.NDArray[np.bool_]]:
         """Cells times `10 ** scale`, rounded, and which of them had to be rounded."""
         if not self._is_wide and pa.types.is_integer(cells.type):
             values = cells.fill_null(0).to_numpy(zero_copy_only=False)
             return values.astype(np.int64), np.zeros(len(cells), dtype=np.bool_)
+        if not self._is_wide and pa.types.is_string(cells.type):
+            return self._whole_texts(cells)
         if self._is_short and pa.types.is_floating(cells.type):
             floats = cells.fill_null(0).to_numpy(zero_copy_only=False)
             scaled = np.rint(floats.astype(np.float64) * float(self._power))
@@ -109,6 +134,21 @@ class NumberGrid:
         read = [self._read(cell) for cell in cells.to_pylist()]
         whole = np.array([unit for unit, _ in read], dtype=object)
         return cast(Units, whole), np.array([is_off for _, is_off in read], dtype=np.bool_)
+
+    def _whole_texts(self, plain: pa.Array) -> tuple[Units, npt.NDArray[np.bool_]]:
+        """The same of plain decimals; one too long for 64 bits lies outside the bounds."""
+        scale = self._column.scale
+        parts = pc.extract_regex(
+            plain.fill_null("0"), r"^(?P<whole>-?[0-9]+)(?:\.(?P<fraction>[0-9]+))?$"
+        )
+        whole, fraction = parts.flatten()
+        is_off = np.asarray(pc.greater(pc.utf8_length(fraction), scale))
+        digits = pc.utf8_slice_codeunits(pc.utf8_rpad(fraction, scale, padding="0"), 0, scale)
+        texts = pc.binary_join_element_wise(whole, digits, "")
+        far = str((self.high + 1) * self.zeros)
+        fits = pc.less_equal(pc.utf8_length(texts), DIGITS_IN_INT64)
+        units = pc.if_else(fits, texts, far).cast(pa.int64())
+        return np.asarray(units), is_off
 
     def _is_rounded(
         self, floats: npt.NDArray[np.floating], scaled: npt.NDArray[np.float64]
@@ -135,6 +175,8 @@ class NumberGrid:
             return Decimal(0)
         if isinstance(cell, Decimal):
             return cell
+        if isinstance(cell, str) and (plain := spelling_of(self._column).read(cell)) is not None:
+            return Decimal(plain)
         if isinstance(cell, bool) or not isinstance(cell, (int, float)):
             raise SchemaError(f"Column {self._column.name!r}: expected a number, got {cell!r}.")
         return Decimal(str(np.float32(cell) if pa.types.is_float32(self._kind) else cell))
@@ -154,6 +196,10 @@ class NumberGrid:
 
     def cells(self, units: Units, absent: npt.NDArray[np.bool_]) -> pa.Array:
         """Cells of many multiples in the storage type; missing where `absent` says so."""
+        if self._is_text:
+            plain = [canonical(self.text(unit)) for unit in units.tolist()]
+            texts = spelled_numbers(self._column, pa.array(plain, pa.string()))
+            return pc.if_else(pa.array(absent), pa.scalar(None, pa.string()), texts)
         if self._is_wide or pa.types.is_decimal(self._kind):
             return pa.array([self.cell(unit) for unit in units.tolist()], self._kind, mask=absent)
         units = units.astype(np.int64)
@@ -169,6 +215,8 @@ class NumberGrid:
         """The cell of one multiple, as `pyarrow.Scalar.as_py` gives it."""
         if pa.types.is_integer(self._kind):
             return unit * self.zeros
+        if self._is_text:
+            return spelling_of(self._column).write(canonical(self.text(unit)))
         number = Decimal(self.text(unit))
         if pa.types.is_decimal(self._kind):
             return number

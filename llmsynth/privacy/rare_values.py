@@ -24,7 +24,9 @@ from llmsynth.schema.columns import (
     DatetimeColumn,
     NumberColumn,
 )
+from llmsynth.schema.number_spelling import canonical
 from llmsynth.schema.number_texts import plain_decimal
+from llmsynth.schema.number_views import plain_numbers, spelled_numbers
 from llmsynth.schema.table_schema import TableSchema
 
 DEFAULT_FLOOR = 5
@@ -86,6 +88,12 @@ def protect_rare_values(
             if 0 < _num_holders(cells, owners) < floor:
                 left_out[column.name] = cells.is_valid().to_numpy(zero_copy_only=False)
                 new, cells = _emptied(column), pa.nulls(len(cells), cells.type)
+            elif isinstance(column, NumberColumn) and pa.types.is_string(cells.type):
+                new, cells, rare, clipped = _without_rare_spelled(column, cells, owners, floor)
+                extremes |= {column.name: clipped} if clipped else {}
+                if rare.any():
+                    left_out[column.name] = rare
+                    categories[column.name] = len(column.words) - len(new.words)
             else:
                 new, cells, clipped = _without_extremes(column, cells, owners, floor)
                 if clipped:
@@ -99,12 +107,7 @@ def _without_rare(
     column: CategoryColumn, cells: pa.Array, owners: pa.Array | None, floor: int
 ) -> tuple[CategoryColumn, pa.Array, npt.NDArray[np.bool_]]:
     texts = cells.cast(pa.string())
-    each = texts
-    if owners is not None:
-        pairs = pa.table({"text": texts, "owner": owners}).group_by(["text", "owner"])
-        each = pairs.aggregate([])["text"]
-    counted = pc.value_counts(each.drop_null())
-    held = {item["values"]: item["counts"] for item in counted.to_pylist()}
+    held = _holders(texts, owners)
     kept = tuple(text for text in column.categories if held.get(text, 0) >= floor)
     if not kept and not column.nullable:
         column = replace(column, nullable=True)
@@ -114,12 +117,44 @@ def _without_rare(
     return replace(column, categories=kept), pc.if_else(pa.array(~rare), cells, filler), rare
 
 
+def _holders(texts: pa.Array, owners: pa.Array | None) -> dict[str, int]:
+    """How many rows, or owners, hold each text."""
+    each = texts
+    if owners is not None:
+        pairs = pa.table({"text": texts, "owner": owners}).group_by(["text", "owner"])
+        each = pairs.aggregate([])["text"]
+    counted = pc.value_counts(each.drop_null())
+    return {item["values"]: item["counts"] for item in counted.to_pylist()}
+
+
+def _without_rare_spelled(
+    column: NumberColumn, cells: pa.Array, owners: pa.Array | None, floor: int
+) -> tuple[NumberColumn, pa.Array, npt.NDArray[np.bool_], int]:
+    """Numbers that memory holds as texts stop at the ends; words that few hold are left out."""
+    held = _holders(cells, owners)
+    kept = tuple(word for word in column.words if held.get(word, 0) >= floor)
+    plain = plain_numbers(column, cells)
+    kind = pa.decimal128(38, column.scale) if column.scale <= 18 else pa.float64()
+    values = plain.cast(kind)
+    bounded, _, clipped = _without_extremes(column, values, owners, floor)
+    assert isinstance(bounded, NumberColumn)
+    low, high = (pa.scalar(bound).cast(kind) for bound in bounded.bounds)
+    for bound, is_outside in ((low, pc.less(values, low)), (high, pc.greater(values, high))):
+        text = spelled_numbers(column, pa.array([canonical(_bound_text(bound))]))[0]
+        cells = pc.if_else(is_outside.fill_null(False), text, cells)
+    common = pc.is_in(cells, value_set=pa.array(kept, pa.string()))
+    is_word = pc.and_(cells.is_valid(), plain.is_null())
+    rare = pc.and_not(is_word, common).to_numpy(zero_copy_only=False)
+    filler = spelled_numbers(column, pa.array([canonical(_bound_text(low))]))[0]
+    return replace(bounded, words=kept), pc.if_else(pa.array(~rare), cells, filler), rare, clipped
+
+
 def _without_extremes(
     column: NumberColumn | DateColumn | DatetimeColumn,
     cells: pa.Array,
     owners: pa.Array | None,
     floor: int,
-) -> tuple[Column, pa.Array, int]:
+) -> tuple[NumberColumn | DateColumn | DatetimeColumn, pa.Array, int]:
     if cells.null_count == len(cells):
         return column, cells, 0
     smallest, largest = _ends(cells, owners)

@@ -9,6 +9,7 @@ from decimal import Decimal, InvalidOperation
 from typing import ClassVar
 
 from llmsynth.errors import SchemaError
+from llmsynth.schema.number_spelling import Spelling, number_spelling
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -59,9 +60,24 @@ class NumberColumn(Column):
     """How many of the last digits (decimals included) are zero in every value."""
     frequent: tuple[str, ...] = ()
     """Values common enough to be learned as one unit each (spikes), as exact decimal text."""
+    spelling: str = ""
+    """How a CSV file spells a number, as a pattern such as `$#,##0.00`; plainly where empty."""
+    words: tuple[str, ...] = ()
+    """Texts that stand among the numbers, such as `N/A`, each learned as one unit; only where
+    `storage` is `string`, whose cells are then texts in memory, too."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
+        if self.words and self.storage != "string":
+            raise SchemaError(
+                f"Column {self.name!r}: words among numbers need the storage string, got "
+                f"{self.storage!r}.",
+                hint='Set "storage": "string" in the schema.',
+            )
+        if len(set(self.words)) != len(self.words):
+            raise SchemaError(f"Column {self.name!r}: a word is listed twice.")
+        if self.spelling or self.storage == "string":
+            self._check_words(number_spelling(self.spelling or "0.#"))
         if not 0 <= self.scale <= 400:
             raise SchemaError(f"Column {self.name!r}: scale must be 0 to 400, got {self.scale}.")
         if not 0 <= self.trailing_zeros <= 60:
@@ -71,6 +87,11 @@ class NumberColumn(Column):
         low, high = self.bounds
         if low > high:
             raise SchemaError(f"Column {self.name!r}: minimum {low} is above maximum {high}.")
+
+    def _check_words(self, spelling: Spelling) -> None:
+        for word in self.words:
+            if spelling.read(word) is not None:
+                raise SchemaError(f"Column {self.name!r}: the word {word!r} is a number.")
 
     @property
     def bounds(self) -> tuple[Decimal, Decimal]:

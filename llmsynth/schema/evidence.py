@@ -19,6 +19,7 @@ from llmsynth.errors import MissingExtraError
 from llmsynth.schema.clock_texts import DAY_FORMATS, MOMENT_FORMATS, parse_moments
 from llmsynth.schema.identifier_patterns import is_key_name
 from llmsynth.schema.number_texts import DECIMAL, WHOLE, are_whole, decimal_places
+from llmsynth.schema.text_outlines import TextOutlines
 
 if TYPE_CHECKING:
     from datasketches import hll_sketch
@@ -34,6 +35,7 @@ class ColumnEvidence:
     """One column so far.
 
     distinct: its distinct values, or beyond `KEPT` of them those that decide.
+    outlines: what the column's texts look like.
     """
 
     name: str
@@ -42,6 +44,7 @@ class ColumnEvidence:
     num_cells: int = 0
     num_missing: int = 0
     distinct: pa.Array = field(init=False)
+    outlines: TextOutlines = field(default_factory=TextOutlines)
     is_exact: bool = True
     is_rising: bool = True
     """Whether every cell is above the one before it."""
@@ -91,6 +94,7 @@ class ColumnEvidence:
         self.num_cells += len(cells)
         distinct, counts = cells.value_counts().flatten()
         if pa.types.is_string(self.kind):
+            self.outlines.add(distinct, counts)
             words = pc.count_substring_regex(distinct, r"\S+")
             self._words += pc.sum(pc.multiply(words, counts)).as_py()
             self._letters += pc.sum(pc.multiply(pc.utf8_length(distinct), counts)).as_py()
@@ -118,6 +122,7 @@ class ColumnEvidence:
         self.is_rising, self.last = is_rising, after.last
         self.num_cells += after.num_cells
         self.num_missing += after.num_missing
+        self.outlines.merge(after.outlines)
         self._words += after._words
         self._letters += after._letters
         if self.is_exact and not after.is_exact:
@@ -168,7 +173,11 @@ class ColumnEvidence:
     def _deciding(self, distinct: pa.Array) -> list[pa.Array]:
         """Values that may change the answer."""
         if pa.types.is_string(self.kind):
-            return [*_deciding_texts(distinct), *self._deciding_moments(distinct)]
+            return [
+                *_deciding_texts(distinct),
+                *self._deciding_moments(distinct),
+                self.outlines.ends(),
+            ]
         if pa.types.is_boolean(self.kind):
             return []
         found = [_ends(distinct, distinct)]

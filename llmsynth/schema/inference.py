@@ -30,6 +30,7 @@ from llmsynth.schema.number_texts import (
     float_grid,
     plain_decimal,
 )
+from llmsynth.schema.spelled_columns import spelled_numbers, with_spelling
 from llmsynth.schema.storage import is_supported, plain
 from llmsynth.schema.table_schema import TableSchema
 
@@ -111,11 +112,12 @@ def _from_texts(found: ColumnEvidence, nullable: bool, is_target: bool) -> Colum
         return boolean
     if are_whole(distinct):
         return _from_integers(found, distinct.cast(pa.int64()), nullable, is_target)
-    if grid := decimal_grid(distinct):
+    grid = decimal_grid(distinct)
+    if grid:
         is_classes = is_target and len(distinct) <= _MOST_TARGET_CLASSES
         if is_classes and pc.all(pc.match_substring_regex(distinct, r"^-?[0-9]+\.0+$")).as_py():
             return _categories(name, distinct, nullable)
-        return _number(name, grid, nullable)
+        return with_spelling(_number(name, grid, nullable), found)
     if pattern := day_format(distinct):
         days = parse_moments(distinct, pattern)
         return _days(name, days, nullable, storage="date32[day]", pattern=pattern)
@@ -123,6 +125,12 @@ def _from_texts(found: ColumnEvidence, nullable: bool, is_target: bool) -> Colum
         storage = "timestamp[us, tz=UTC]" if "%z" in pattern else "timestamp[us]"
         moments = parse_moments(distinct, pattern)
         return _moments(name, moments, nullable, storage=storage, pattern=pattern)
+    if not (is_target and len(distinct) <= _MOST_TARGET_CLASSES):
+        number = spelled_numbers(found, nullable)
+        if number and not (
+            _is_whole(number) and _are_codes(len(distinct), found.num_cells, is_target)
+        ):
+            return number
     return _from_words(found, nullable, is_target)
 
 
@@ -152,6 +160,10 @@ def _is_free_text(found: ColumnEvidence) -> bool:
     # Texts that never repeat say nothing as categories, and each would be one row's secret.
     never_repeats = found.is_unique and found.num_distinct >= 100
     return found.num_distinct > 1000 or never_repeats or found.mean_letters > 40
+
+
+def _is_whole(number: NumberColumn) -> bool:
+    return number.scale == 0 and not number.words
 
 
 def _boolean(name: str, distinct: pa.Array, nullable: bool) -> BooleanColumn | None:

@@ -50,6 +50,20 @@ def decimal_grid(texts: pa.Array) -> DecimalGrid | None:
     return _exact_grid(texts, scale, fixed)
 
 
+def number_grid(plain: pa.Array) -> DecimalGrid | None:
+    """The grid that plain decimals such as `-1234.5` lie on; None where no type holds them."""
+    if not are_whole(plain):
+        return decimal_grid(plain) or _exact_grid(plain, 0, False)
+    ends = pc.min_max(plain.cast(pa.int64()))
+    return DecimalGrid(
+        storage="int64",
+        scale=0,
+        fixed_scale=False,
+        minimum=str(ends["min"]),
+        maximum=str(ends["max"]),
+    )
+
+
 def float_grid(
     values: pa.Array, *, scale: int | None = None, fixed_scale: bool = False
 ) -> DecimalGrid:

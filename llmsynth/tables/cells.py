@@ -16,6 +16,7 @@ from llmsynth.schema import (
 )
 from llmsynth.schema.clock_texts import format_moments, parse_moments
 from llmsynth.schema.number_texts import plain_decimal
+from llmsynth.schema.number_views import plain_numbers, spelled_numbers, words_among
 from llmsynth.schema.storage import arrow_type, is_number
 
 _WHOLE = r"^[+-]?[0-9]+(?:\.0*)?$"
@@ -29,8 +30,15 @@ def parse_cells(column: Column, texts: pa.Array) -> pa.Array:
     A text that is no such cell becomes null, so that the caller can tell which one it was.
     """
     kind = arrow_type(column.storage)
+    if isinstance(column, NumberColumn) and pa.types.is_string(kind):
+        known = pc.or_(
+            plain_numbers(column, texts).is_valid(), words_among(column, texts).is_valid()
+        )
+        return pc.if_else(known, texts, pa.scalar(None, pa.string()))
     if pa.types.is_string(kind):
         return texts
+    if isinstance(column, NumberColumn) and column.spelling:
+        texts = plain_numbers(column, texts)
     if pa.types.is_boolean(kind):
         return _parse_booleans(column, texts)
     if is_number(kind):
@@ -47,8 +55,8 @@ def parse_cells(column: Column, texts: pa.Array) -> pa.Array:
 def format_cells(column: Column, cells: pa.Array) -> pa.Array:
     """Write cells as the texts that `parse_cells` reads back; null stays null.
 
-    Floats come out in their shortest form, padded with zeros where the column has a fixed
-    scale; zoned moments in UTC.
+    Numbers come out in the column's spelling; without one floats take their shortest form,
+    padded with zeros where the column has a fixed scale. Zoned moments in UTC.
     """
     kind = cells.type
     if pa.types.is_string(kind):
@@ -58,6 +66,8 @@ def format_cells(column: Column, cells: pa.Array) -> pa.Array:
         return pc.if_else(cells, true_text, false_text)
     if is_number(kind):
         texts = cells.cast(pa.string())
+        if isinstance(column, NumberColumn) and column.spelling:
+            return spelled_numbers(column, _plain(texts))
         if pa.types.is_floating(kind) and isinstance(column, NumberColumn):
             return _padded(texts, column.scale) if column.fixed_scale else texts
         return texts
@@ -137,13 +147,27 @@ def _padded(texts: pa.Array, scale: int) -> pa.Array:
     """Zeros after the last decimal, up to `scale` decimals; `1e-07` first becomes plain."""
     if scale == 0:
         return texts
-    has_exponent = pc.fill_null(pc.match_substring(texts, "e"), False)
-    if pc.any(has_exponent).as_py():
-        plain = [None if text is None else plain_decimal(text) for text in texts.to_pylist()]
-        texts = pa.array(plain, pa.string())
+    texts = _without_exponent(texts)
     parts = pc.extract_regex(texts, r"^(?P<whole>[^.]*)\.?(?P<fraction>[0-9]*)$")
     whole, fraction = parts.flatten()
     return pc.binary_join_element_wise(whole, pc.utf8_rpad(fraction, scale, padding="0"), ".")
+
+
+def _without_exponent(texts: pa.Array) -> pa.Array:
+    has_exponent = pc.fill_null(pc.match_substring_regex(texts, "[eE]"), False)
+    if not pc.any(has_exponent).as_py():
+        return texts
+    plain = [None if text is None else plain_decimal(text) for text in texts.to_pylist()]
+    return pa.array(plain, pa.string())
+
+
+def _plain(texts: pa.Array) -> pa.Array:
+    """Numbers as Arrow writes them in plain decimals, without zeros that say nothing."""
+    texts = _without_exponent(texts)
+    has_mark = pc.match_substring(texts, ".")
+    shortened = pc.utf8_rtrim(pc.utf8_rtrim(texts, "0"), ".")
+    texts = pc.if_else(has_mark, shortened, texts)
+    return pc.if_else(pc.equal(texts, "-0"), "0", texts)
 
 
 def _fraction_digits(cells: pa.Array) -> int:

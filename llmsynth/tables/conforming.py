@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pyarrow as pa
 import pyarrow.compute as pc
 
@@ -14,6 +16,7 @@ from llmsynth.schema import (
     NumberColumn,
     TableSchema,
 )
+from llmsynth.schema.number_views import PLAIN
 from llmsynth.schema.storage import arrow_type, is_number, is_supported, plain
 from llmsynth.tables.cells import cast_or_null, default_column, format_cells, parse_cells
 
@@ -57,7 +60,7 @@ def fitting_cells(column: Column, cells: pa.ChunkedArray) -> pa.Array:
     """The cells in the column's storage type; null where one is not of the column's kind."""
     kind = arrow_type(column.storage)
     cells = plain(cells)
-    if cells.type != kind:
+    if cells.type != kind or _has_texts(column):
         cells = pa.chunked_array([_converted(column, part, kind) for part in cells.chunks], kind)
     return pa.concat_arrays(cells.chunks) if cells.num_chunks else pa.nulls(0, kind)
 
@@ -65,7 +68,7 @@ def fitting_cells(column: Column, cells: pa.ChunkedArray) -> pa.Array:
 def _conformed(column: Column, cells: pa.ChunkedArray) -> pa.ChunkedArray:
     kind = arrow_type(column.storage)
     cells = plain(cells)
-    if cells.type == kind:
+    if cells.type == kind and not _has_texts(column):
         return cells
     if not is_supported(cells.type):
         raise TableError(
@@ -90,6 +93,13 @@ def _converted(column: Column, cells: pa.Array, kind: pa.DataType) -> pa.Array:
     source = cells.type
     if pa.types.is_string(source):
         return parse_cells(column, cells)
+    if isinstance(column, NumberColumn) and _has_texts(column):
+        if not is_number(source):
+            return pa.nulls(len(cells), kind)
+        spelling = column.spelling or PLAIN
+        return format_cells(
+            replace(column, storage=str(source), words=(), spelling=spelling), cells
+        )
     if pa.types.is_string(kind):
         return format_cells(default_column(column.name, source), cells)
     if is_number(source) and is_number(kind):
@@ -99,6 +109,11 @@ def _converted(column: Column, cells: pa.Array, kind: pa.DataType) -> pa.Array:
     if _is_clock(source) and _is_clock(kind):
         return _retimed(cells, kind)
     return pa.nulls(len(cells), kind)
+
+
+def _has_texts(column: Column) -> bool:
+    """Whether the column's cells are texts that not every text is one of."""
+    return isinstance(column, NumberColumn) and column.storage == "string"
 
 
 def _is_clock(kind: pa.DataType) -> bool:
@@ -122,6 +137,9 @@ def _retimed(cells: pa.Array, kind: pa.DataType) -> pa.Array:
 
 def _expected(column: Column) -> str:
     kind = arrow_type(column.storage)
+    if isinstance(column, NumberColumn) and (column.spelling or column.words):
+        words = f" or one of {', '.join(map(repr, column.words))}" if column.words else ""
+        return f"a number spelled like {column.spelling or PLAIN}{words}"
     if isinstance(column, BooleanColumn):
         return f"{column.true_text!r} or {column.false_text!r}"
     if isinstance(column, DateColumn | DatetimeColumn):

@@ -14,7 +14,13 @@ from llmsynth.schema.table_schema import TableSchema
 from llmsynth_eval.coded_table import encode
 from llmsynth_eval.details import DetailTable
 from llmsynth_eval.figure import Interval
-from llmsynth_eval.input_tables import Table, as_frame, check_same_columns, plan_columns
+from llmsynth_eval.input_tables import (
+    Table,
+    as_frame,
+    check_same_columns,
+    plan_columns,
+    with_numbers,
+)
 from llmsynth_eval.metric import Comparison
 from llmsynth_eval.utility.arm_results import ArmResult, Trial
 from llmsynth_eval.utility.learners import TITLES, LearnerName
@@ -125,7 +131,9 @@ def augmentation_benefit(
         SettingsError: a target or class that cannot be used, or fewer than ten test rows of it.
     """
     given = {"train": train, "synthetic": synthetic, "holdout": test}
-    frames = {role: as_frame(table, role=role) for role, table in given.items()}
+    frames = {
+        role: with_numbers(as_frame(table, role=role), schema) for role, table in given.items()
+    }
     check_same_columns(frames)
     plan = plan_columns(frames["train"], numeric=numeric, schema=schema)
     if target not in plan.names:

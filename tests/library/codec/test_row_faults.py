@@ -168,7 +168,7 @@ def test_a_row_without_one_of_its_columns_is_refused() -> None:
     [
         (replace(AGE, scale=1), "storage int64 cannot hold"),
         (replace(AGE, storage="int8", maximum="128"), "storage int8 cannot hold"),
-        (replace(AGE, storage="string"), "storage string cannot hold"),
+        (replace(AGE, storage="bool"), "storage bool cannot hold"),
         (replace(CENTS, scale=5), "cannot hold"),
         (replace(CENTS, maximum="100000"), "cannot hold"),
         (replace(AGE, trailing_zeros=2), "no multiple of 100 lies between"),

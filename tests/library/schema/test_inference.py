@@ -266,8 +266,9 @@ def test_patterns_are_written_with_literals_classes_and_counts(
 
 
 def test_repeated_or_few_or_wordlike_texts_are_no_identifiers() -> None:
-    assert isinstance(inferred([f"{i // 2:05d}" for i in range(90)]), CategoryColumn)
-    assert isinstance(inferred([f"{i:05d}" for i in range(19)]), CategoryColumn)
+    assert isinstance(inferred([f"{i // 2:05d}" for i in range(90)]), NumberColumn)
+    assert isinstance(inferred([f"{i // 20:05d}" for i in range(900)]), CategoryColumn)
+    assert isinstance(inferred([f"{i:05d}" for i in range(19)]), NumberColumn)
     assert isinstance(inferred([chr(65 + i) + "na" for i in range(26)]), CategoryColumn)
 
 
