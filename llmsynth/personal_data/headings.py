@@ -182,7 +182,7 @@ _SAYS_OTHERWISE = _folded(
     "lines "
     "plan model brand carrier os usage minutes calls length len size year_count score rating rate "
     "category "
-    "class group level quality domain format version source age days months tenure time duration "
+    "years year months weeks hours stay class group level quality domain format version source age days months tenure time duration "
     "since "
     "last_login_days sex gender city country state region weekday population area price cost"
 )

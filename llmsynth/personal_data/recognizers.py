@@ -140,11 +140,24 @@ def _is_phone(text: str) -> bool:
     return 6 <= digits <= 15 and re.fullmatch(r"[+\d\s()./-]+(?:x\d+)?", text) is not None
 
 
+_AMOUNT = re.compile(
+    r"\W*(?:(?:less|more|over|under|about|up|to|than|or|and|bis|unter|plus|de|moins|mas|più)\W+)*"
+    r"\d+(?:\W*(?:-|to|bis|a|à)?\W*\d+)?\W*(?:years?|yrs?|months?|mths?|weeks?|days?|hours?|jahre?n?|"
+    r"monate?n?|tagen?|tage?|wochen?|ans?|années?|mois|jours?|años?|meses|mes|días?|anni|anno|mesi|jaar|"
+    r"maanden|lat|roky?|let|år|yıl|лет|года?|people|persons?|times?|changes?|moves?|km|miles?|percent)"
+    r"(?:\W+(?:or|and|ago|old|more|less|over|under|plus))*\W*",
+    re.I,
+)
+"""A number and a unit: how long somebody has lived somewhere, not where."""
+
+
 def _is_street(text: str) -> bool:
     """Words and a house number; where a script needs no blanks, signs and a number or not."""
     if script(text) in ("Han", "Kana", "Hangul"):
         return len(text) >= 4
-    return bool(re.search(r"\d", text)) and bool(re.search(r"[^\W\d_]{3}", text)) and " " in text
+    if _AMOUNT.fullmatch(text) or " " not in text:
+        return False
+    return bool(re.search(r"\d", text)) and bool(re.search(r"[^\W\d_]{3}", text))
 
 
 _STREET_ENDS = (

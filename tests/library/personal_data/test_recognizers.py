@@ -72,6 +72,8 @@ PERSONAL = [
 HARMLESS = [
     ("address_changed", ["no change", "1 year", "2 years", "3 years", "5 years"]),
     ("address_changed", [f"{n} years" for n in range(40)]),
+    ("address", [f"{n} years" for n in range(40)]),
+    ("home address", [f"more than {n} miles" for n in range(40)]),
     ("name_suffix", ["Jr", "Sr", "III"]),
     ("phone_service", ["yes", "no"]),
     ("email_opt_in", ["yes", "no"]),
