@@ -152,6 +152,11 @@ class MetadataSet:
             raise SchemaError(f"The set is not JSON: {error}.") from error
         if not isinstance(data, Mapping) or data.get("format", FORMAT) != FORMAT:
             raise SchemaError(f"A set is a JSON object of format {FORMAT!r}.")
+        if unknown := sorted({*data} - {"format", "tables", "foreign_keys"}):
+            raise SchemaError(
+                f"A set has no field {unknown[0]!r}; there are format, tables, foreign_keys.",
+                hint="Correct its spelling, or take it out.",
+            )
         tables, links = data.get("tables"), data.get("foreign_keys", [])
         if not isinstance(tables, Mapping) or not isinstance(links, list):
             raise SchemaError("A set has an object `tables` and a list `foreign_keys`.")

@@ -18,6 +18,7 @@ from llmsynth.schema.constraints import (
 )
 
 FORMAT = "llmsynth-schema-1"
+_FIELDS = ("format", "columns", "constraints")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -108,6 +109,12 @@ class TableSchema:
             raise SchemaError(f"The schema is not JSON: {error}.") from error
         if not isinstance(data, Mapping) or not isinstance(data.get("columns"), list):
             raise SchemaError("A schema is a JSON object with a list `columns`.")
+        for key in data:
+            if key not in _FIELDS:
+                raise SchemaError(
+                    f"A schema has no field {key!r}; there are {', '.join(_FIELDS)}.",
+                    hint="Correct its spelling, or take it out.",
+                )
         if data.get("format", FORMAT) != FORMAT:
             raise SchemaError(f"Expected format {FORMAT!r}, got {data['format']!r}.")
         return cls(

@@ -21,6 +21,7 @@ from llmsynth_serving.api.idempotency import Idempotency
 from llmsynth_serving.api.job_feed import JobFeed
 from llmsynth_serving.api.jobs import JobController
 from llmsynth_serving.api.keys import KeyController
+from llmsynth_serving.api.known_fields import refuse_unknown
 from llmsynth_serving.api.problems import HANDLERS
 from llmsynth_serving.api.rate_limits import RateLimits
 from llmsynth_serving.api.reports import ReportController
@@ -81,6 +82,7 @@ def create_app(settings: ServiceSettings) -> Litestar:
             RateLimits(settings.requests_per_minute),
             Idempotency(),
         ],
+        before_request=refuse_unknown,
         before_send=[finish],
         exception_handlers={**HANDLERS, NotFoundException: nothing_there},  # type: ignore[dict-item]
         plugins=[HTMXPlugin(HTMXConfig(set_request_class_globally=False))],

@@ -9,7 +9,7 @@ from typing import Any, Literal, Self
 
 import msgspec
 
-from llmsynth.errors import LlmsynthError
+from llmsynth.errors import LlmsynthError, SettingsError
 from llmsynth_serving.api.documents import (
     JobDocument,
     Listing,
@@ -19,11 +19,29 @@ from llmsynth_serving.api.documents import (
     SynthesizerDocument,
     TableDocument,
 )
+from llmsynth_serving.api.known_fields import UnknownFieldError, check_fields
+from llmsynth_serving.api.orders import (
+    EvaluationOrder,
+    FewShotOrder,
+    FitOrder,
+    ImputeOrder,
+    RebalanceOrder,
+    RowsOrder,
+    SampleOrder,
+)
 from llmsynth_serving.connection import Connection, ServiceError
 
 ENDED = ("succeeded", "failed", "cancelled", "dead")
 FOLDERS = {TableDocument: "tables", SynthesizerDocument: "synthesizers", ReportDocument: "reports"}
 ACCEPTED = 202
+_ORDERS: Mapping[str, type] = {
+    "fit": FitOrder,
+    "sample": SampleOrder,
+    "evaluate": EvaluationOrder,
+    "rebalance": RebalanceOrder,
+    "impute": ImputeOrder,
+    "few-shot": FewShotOrder,
+}
 
 
 class JobError(LlmsynthError):
@@ -174,6 +192,7 @@ class Client:
     ) -> RowsDocument | JobDocument:
         """Draw up to 1,000 rows while waiting; a job where that takes longer."""
         order = {"synthesizer_id": _id(synthesizer), "rows": rows, **settings}
+        _check(RowsOrder, order)
         status, answer = self._service.ask("/v1/rows", order)
         if status == ACCEPTED:
             return msgspec.convert(answer, JobDocument)
@@ -266,7 +285,16 @@ class Client:
         return Path(path)
 
     def _order(self, kind: str, order: Mapping[str, Any]) -> JobDocument:
+        _check(_ORDERS[kind], order)
         return self._service.post(f"/v1/jobs/{kind}", JobDocument, json=order)
+
+
+def _check(kind: type, order: Mapping[str, Any]) -> None:
+    """Refuse what the service would refuse, before anything is sent."""
+    try:
+        check_fields(kind, order)
+    except UnknownFieldError as error:
+        raise SettingsError(error.message, hint=error.hint) from error
 
 
 def _id(

@@ -94,6 +94,9 @@ def completed(document: Document) -> Document:
     schemas = whole["components"]["schemas"]
     _, limited = msgspec.json.schema_components(ORDERS, ref_template="#/components/schemas/{name}")
     schemas.update(limited)
+    for order in ORDERS:
+        # As `known_fields` refuses whatever else is sent.
+        schemas[order.__name__]["additionalProperties"] = False
     schemas["Problem"] = PROBLEM
     for name, examples in EXAMPLES.items():
         schemas[name]["examples"] = examples
