@@ -16,6 +16,7 @@ from llmsynth.cli.inspect import inspect_command
 from llmsynth.cli.models import models_app
 from llmsynth.cli.privacy import privacy_app
 from llmsynth.cli.prompt import prompt_command
+from llmsynth.cli.reading_options import reads_tables
 from llmsynth.cli.rebalance import rebalance_command
 from llmsynth.cli.related import fit_related_command, sample_related_command
 from llmsynth.cli.replace import pseudonymize_command, replace_command
@@ -47,17 +48,17 @@ def _main(
     del version
 
 
-app.command("fit")(reported(fit_command))
-app.command("sample")(reported(sample_command))
-app.command("fit-related")(reported(fit_related_command))
+app.command("fit")(reported(reads_tables(fit_command)))
+app.command("sample")(reported(reads_tables(sample_command)))
+app.command("fit-related")(reported(reads_tables(fit_related_command)))
 app.command("sample-related")(reported(sample_related_command))
 app.command("inspect")(reported(inspect_command))
-app.command("prompt")(reported(prompt_command))
-app.command("rebalance")(reported(rebalance_command))
-app.command("impute")(reported(impute_command))
-app.command("augment")(reported(augment_command))
-app.command("replace")(reported(replace_command))
-app.command("pseudonymize")(reported(pseudonymize_command))
+app.command("prompt")(reported(reads_tables(prompt_command)))
+app.command("rebalance")(reported(reads_tables(rebalance_command)))
+app.command("impute")(reported(reads_tables(impute_command)))
+app.command("augment")(reported(reads_tables(augment_command)))
+app.command("replace")(reported(reads_tables(replace_command)))
+app.command("pseudonymize")(reported(reads_tables(pseudonymize_command)))
 app.command("demo")(reported(demo_command))
 app.add_typer(privacy_app, name="privacy")
 app.add_typer(models_app, name="models")

@@ -4,12 +4,15 @@ from __future__ import annotations
 
 import errno
 import functools
-from collections.abc import Callable
-from typing import ParamSpec
+import warnings
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import ParamSpec, TextIO
 
 import typer
 
 from llmsynth.errors import LlmsynthError, MissingExtraError
+from llmsynth.tables.reading_notes import ReadingWarning
 
 WRONG_INPUT = 2
 PARTIAL = 3
@@ -33,7 +36,7 @@ _Options = ParamSpec("_Options")
 
 
 def reported(command: Callable[_Options, None]) -> Callable[_Options, None]:
-    """The command with every expected failure told in one line.
+    """The command with every expected failure told in one line, and every note on what it read.
 
     Exit status 2 where something given was wrong or a file could not be written, 130 after Ctrl-C.
     """
@@ -41,7 +44,8 @@ def reported(command: Callable[_Options, None]) -> Callable[_Options, None]:
     @functools.wraps(command)
     def run(*args: _Options.args, **options: _Options.kwargs) -> None:
         try:
-            command(*args, **options)
+            with _notes_told():
+                command(*args, **options)
         except LlmsynthError as error:
             raise _told(error) from error
         except ModuleNotFoundError as error:
@@ -55,6 +59,32 @@ def reported(command: Callable[_Options, None]) -> Callable[_Options, None]:
             raise typer.Exit(INTERRUPTED) from error
 
     return run
+
+
+@contextmanager
+def _notes_told() -> Iterator[None]:
+    """Tell what was decided while a table was read in a line each, on stderr, once."""
+    told = set[str]()
+    with warnings.catch_warnings():
+        warnings.simplefilter("always", ReadingWarning)
+        shown = warnings.showwarning
+
+        def show(
+            message: Warning | str,
+            category: type[Warning],
+            filename: str,
+            lineno: int,
+            file: TextIO | None = None,
+            line: str | None = None,
+        ) -> None:
+            if not isinstance(message, ReadingWarning):
+                shown(message, category, filename, lineno, file, line)
+            elif str(message) not in told:
+                told.add(str(message))
+                typer.echo(f"note: {' '.join(str(message).split())}", err=True)
+
+        warnings.showwarning = show
+        yield
 
 
 def missing_extra(error: ModuleNotFoundError) -> MissingExtraError:

@@ -10,6 +10,7 @@ import typer
 from typer.core import TyperGroup
 
 from llmsynth.cli.failures import reported
+from llmsynth.cli.reading_options import reads_tables
 from llmsynth.cli.shared_options import Missing
 from llmsynth.rules import Discovery, discover_rules
 from llmsynth.schema import infer_schema
@@ -94,5 +95,5 @@ def propose_command(
     )
 
 
-schema_app.command(_INFER)(reported(infer_command))
+schema_app.command(_INFER)(reported(reads_tables(infer_command)))
 schema_app.command(_PROPOSE)(reported(propose_command))

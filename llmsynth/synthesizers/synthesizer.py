@@ -28,6 +28,7 @@ from llmsynth.synthesizers.plain_fit import COMPACT, fit_plainly
 from llmsynth.synthesizers.saved import saved_learner, saved_settings
 from llmsynth.synthesizers.text_settings import TextSettings
 from llmsynth.tables.reading import read_table
+from llmsynth.tables.reading_notes import notes_of
 from llmsynth.training.launching import Launcher
 from llmsynth.training.loop import TrainingReport
 
@@ -191,6 +192,8 @@ class Synthesizer:
         )
         if sampled_from:
             self.provenance_["sampled_from"] = dict(sampled_from)
+        if notes := notes_of(source):
+            self.provenance_["reading"] = [note.to_json() for note in notes]
         return self
 
     @property

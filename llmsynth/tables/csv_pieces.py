@@ -4,48 +4,87 @@ from __future__ import annotations
 
 import codecs
 from collections.abc import Iterator, Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import BinaryIO
 
 import pyarrow as pa
 
 from llmsynth.errors import TableError
-from llmsynth.tables.csv_reading import parse_csv
-from llmsynth.tables.csv_records import Record, records, sniff_delimiter
+from llmsynth.tables.csv_layout import HEAD_BYTES, Layout, find_layout
+from llmsynth.tables.csv_reading import is_single_quoted, read_rows
+from llmsynth.tables.csv_records import check_quotes
+from llmsynth.tables.reading_notes import with_notes
+from llmsynth.tables.reading_settings import ReadingSettings
 from llmsynth.tables.table_checks import checked, with_missing
+from llmsynth.tables.text_columns import TextEvidence
 
 PIECE_BYTES = 16 << 20
 
 
 def csv_pieces(
-    path: Path, *, missing: Sequence[str] = (), piece_bytes: int = PIECE_BYTES
+    path: Path,
+    *,
+    missing: Sequence[str] = (),
+    piece_bytes: int = PIECE_BYTES,
+    settings: ReadingSettings | None = None,
 ) -> Iterator[pa.Table]:
     """The rows in order, about so many bytes of the file at a time; what `read_table` reads.
 
-    Only UTF-8 is read in pieces. Whoever gets an error may give the file to `read_table`, which
-    reads other encodings and names the line of a fault.
+    The file is read twice: what becomes of a column depends on all of its cells. Every table has
+    the notes on the whole file (`notes_of`). Only UTF-8 with the usual quotes is read in pieces.
+    Whoever gets an error may give the file to `read_table`, which reads the rest, too, and names
+    the line of a fault.
 
     Raises:
         TableError: the file is not UTF-8, or a piece is not a table.
     """
+    settings = settings or ReadingSettings()
     label = str(path)
     with path.open("rb") as file:
-        header = delimiter = b""
-        is_wide = False
-        for piece in _whole_records(file, piece_bytes):
-            _check_utf8(piece, label)
-            if not header:
-                piece = piece.removeprefix(codecs.BOM_UTF8).lstrip(b"\r\n")
-                if not piece:
-                    continue
-                delimiter = sniff_delimiter(piece, label=label)
-                first = _header(piece, delimiter, label)
-                header, piece = piece[first.start : first.end], piece[first.end :]
-                is_wide = len(first.cells) > 1
-            if not (piece.strip(b"\r\n") if is_wide else piece):
-                continue
-            table = parse_csv(header + piece, label=label, encoding="utf-8", delimiter=delimiter)
-            yield with_missing(checked(table, label=label), missing)
+        mark, layout = _layout(file, settings, label)
+        evidence = TextEvidence(layout.names)
+
+        def tables() -> Iterator[pa.Table]:
+            file.seek(mark + layout.body)
+            yield from _tables(file, layout, piece_bytes, label)
+
+        for table in tables():
+            evidence.add(table)
+        if evidence.has_blanks:
+            for table in tables():
+                evidence.examine(table)
+        plan = evidence.plan(settings)
+        for table in tables():
+            piece = with_missing(checked(plan.apply(table), label=label), missing)
+            yield with_notes(piece, (*layout.notes, *plan.notes))
+
+
+def _layout(file: BinaryIO, settings: ReadingSettings, label: str) -> tuple[int, Layout]:
+    """The bytes of a byte order mark, and how what follows it is read."""
+    head = file.read(HEAD_BYTES + len(codecs.BOM_UTF8) + 1)
+    bare = head.removeprefix(codecs.BOM_UTF8)
+    is_utf8 = (settings.encoding or "utf-8").lower().replace("_", "-") in ("utf-8", "utf8")
+    if not is_utf8 or b"\0" in bare or is_single_quoted(bare):
+        raise _to_be_read_whole(label, "its encoding or its quotes are unusual")
+    decoder = codecs.getincrementaldecoder("utf-8")()
+    try:
+        decoder.decode(bare)
+    except UnicodeDecodeError as error:
+        raise _to_be_read_whole(label, f"not UTF-8 ({error.reason})") from error
+    return len(head) - len(bare), find_layout(bare, settings, label=label)
+
+
+def _tables(file: BinaryIO, layout: Layout, piece_bytes: int, label: str) -> Iterator[pa.Table]:
+    """The rows as they stand, a piece at a time."""
+    is_wide = len(layout.names) > 1
+    inner = replace(layout, body=0)
+    for piece in _whole_records(file, piece_bytes):
+        _check_utf8(piece, label)
+        if not (piece.strip(b"\r\n") if is_wide else piece):
+            continue
+        check_quotes(piece, layout.dialect.delimiter, label=label)
+        yield read_rows(piece, inner, label=label)
 
 
 def _whole_records(file: BinaryIO, piece_bytes: int) -> Iterator[bytes]:
@@ -77,17 +116,14 @@ def _last_end(data: bytes) -> int:
     return 0
 
 
-def _header(piece: bytes, delimiter: bytes, label: str) -> Record:
-    for record in records(piece, delimiter, label=label):
-        if not record.is_blank:
-            return record
-    raise TableError(f"{label}: the file is empty.", hint="Give a header and rows.")
-
-
 def _check_utf8(piece: bytes, label: str) -> None:
+    if b"\0" in piece:
+        raise _to_be_read_whole(label, "it holds NUL characters")
     try:
         piece.decode("utf-8")
     except UnicodeDecodeError as error:
-        raise TableError(
-            f"{label}: not UTF-8 ({error.reason}).", hint="Read the file as a whole."
-        ) from error
+        raise _to_be_read_whole(label, f"not UTF-8 ({error.reason})") from error
+
+
+def _to_be_read_whole(label: str, reason: str) -> TableError:
+    return TableError(f"{label}: {reason}.", hint="Read the file as a whole.")

@@ -10,8 +10,27 @@ from functools import lru_cache
 from llmsynth.errors import TableError
 from llmsynth.tables.text_encoding import line_of
 
-DELIMITERS = b",;\t|"
-_SAMPLE_RECORDS = 100
+
+@dataclass(frozen=True, kw_only=True)
+class Dialect:
+    """How cells are told apart and quoted.
+
+    Args:
+        delimiter: one byte.
+        quote: one byte; doubled within a quoted cell it stands for itself.
+        has_escapes: whether `\\"` stands for a quote, too.
+        has_blanks: whether blanks may stand around a quoted cell.
+    """
+
+    delimiter: bytes
+    quote: bytes = b'"'
+    has_escapes: bool = False
+    has_blanks: bool = False
+
+    @property
+    def is_usual(self) -> bool:
+        """Whether nothing but the delimiter differs from RFC 4180."""
+        return self.quote == b'"' and not self.has_escapes and not self.has_blanks
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -21,24 +40,34 @@ class Record:
     start: int
     end: int
     cells: tuple[bytes, ...]
+    dialect: Dialect
 
     @property
     def is_blank(self) -> bool:
         """Whether the record is an empty line."""
         return self.cells == (b"",)
 
+    @property
+    def is_empty(self) -> bool:
+        """Whether no cell holds anything but blanks."""
+        return not b"".join(self.cells).strip(b" \t")
+
     def texts(self) -> list[str]:
         """The cells without their quotes."""
-        return [_unquoted(cell).decode("utf-8") for cell in self.cells]
+        return [_unquoted(cell, self.dialect).decode("utf-8") for cell in self.cells]
+
+    def values(self) -> list[str | None]:
+        """The cells without their quotes; an unquoted empty one is None."""
+        return [text if cell else None for text, cell in zip(self.texts(), self.cells, strict=True)]
 
 
-def records(data: bytes, delimiter: bytes, *, label: str, start: int = 0) -> Iterator[Record]:
+def records(data: bytes, dialect: Dialect, *, label: str, start: int = 0) -> Iterator[Record]:
     """Read UTF-8 CSV record by record, blank lines included.
 
     Raises:
         TableError: a quote that is never closed, or text after a closing quote.
     """
-    cell = _cell(delimiter)
+    cell = _cell(dialect)
     begin, cells = start, list[bytes]()
     position = start
     while position < len(data) or cells:
@@ -47,21 +76,21 @@ def records(data: bytes, delimiter: bytes, *, label: str, start: int = 0) -> Ite
             raise quote_fault(data, position, label)
         cells.append(match[1])
         position = match.end()
-        if match[2] != delimiter:
-            yield Record(start=begin, end=position, cells=tuple(cells))
+        if match[2] != dialect.delimiter:
+            yield Record(start=begin, end=position, cells=tuple(cells), dialect=dialect)
             begin, cells = position, []
 
 
-def check_quotes(data: bytes, delimiter: bytes, *, label: str) -> None:
-    """Check in one pass that every quoted cell is closed and followed by a delimiter.
+def check_quotes(data: bytes, delimiter: bytes, *, label: str, start: int = 0) -> None:
+    """Check in one pass that every quoted cell from `start` on is closed and then delimited.
 
     Raises:
         TableError: the first quote that is not.
     """
     if b'"' not in data:
         return
-    match = _whole(delimiter).match(data)
-    end = match.end() if match else 0
+    match = _whole(delimiter).match(data, start)
+    end = match.end() if match else start
     if end != len(data):
         raise quote_fault(data, end, label)
 
@@ -83,71 +112,55 @@ def quote_fault(data: bytes, position: int, label: str) -> TableError:
     )
 
 
-def sniff_delimiter(data: bytes, *, label: str) -> bytes:
-    """The delimiter (comma, semicolon, tab or bar) that the header uses outside quotes.
-
-    Where the header holds several, the one that splits most of the first records into as many
-    cells as the header wins, then the one that makes the most cells.
-    """
-    scores = {mark: _score(data, mark) for mark in (bytes([byte]) for byte in DELIMITERS)}
-    best = max(scores, key=lambda mark: scores[mark])
-    return best if scores[best][1] > 1 else b","
+def ragged_fault(data: bytes, record: Record, width: int, *, label: str) -> TableError:
+    """The error for a record whose cell count is not that of the header."""
+    return TableError(
+        f"{label}, line {line_of(data, record.start)}: expected {width} cells as in the "
+        f"header, found {len(record.cells)}: {excerpt(data, record)!r}.",
+        hint="Quote cells that hold the delimiter or a line break, or mend the row.",
+    )
 
 
-def ragged_fault(
-    data: bytes, delimiter: bytes, names: list[str], *, label: str
-) -> TableError | None:
-    """The error for the first record whose cell count differs from the header's, if any."""
-    for index, record in enumerate(records(data, delimiter, label=label)):
-        if index == 0 or record.is_blank or len(record.cells) == len(names):
-            continue
-        return TableError(
-            f"{label}, line {line_of(data, record.start)}: expected {len(names)} cells as in the "
-            f"header, found {len(record.cells)}: {_excerpt(data, record)!r}.",
-            hint="Quote cells that hold the delimiter or a line break, or mend the row.",
-        )
-    return None
-
-
-def _score(data: bytes, delimiter: bytes) -> tuple[float, int]:
-    """Share of records with as many cells as the header, and that number; 0 where it is one."""
-    counts = []
-    try:
-        for record in records(data, delimiter, label=""):
-            if not record.is_blank:
-                counts.append(len(record.cells))
-            if len(counts) > _SAMPLE_RECORDS:
-                break
-    except TableError:
-        pass
-    if not counts or counts[0] == 1:
-        return (0.0, 1)
-    return (counts.count(counts[0]) / len(counts), counts[0])
+def excerpt(data: bytes, record: Record) -> str:
+    """The beginning of a record, as it stands."""
+    text = data[record.start : record.end].decode("utf-8", "replace").rstrip("\r\n")
+    return text if len(text) <= 60 else text[:57] + "..."
 
 
 @lru_cache
-def _cell(delimiter: bytes) -> re.Pattern[bytes]:
-    mark = re.escape(delimiter)
-    return re.compile(rb"(" + _content(mark) + rb")(" + mark + rb"|\r\n|\r|\n|\Z)")
+def _cell(dialect: Dialect) -> re.Pattern[bytes]:
+    mark = re.escape(dialect.delimiter)
+    return re.compile(rb"(" + _content(dialect) + rb")(" + mark + rb"|\r\n|\r|\n|\Z)")
 
 
 @lru_cache
 def _whole(delimiter: bytes) -> re.Pattern[bytes]:
     # Possessive throughout: no backtracking, so that one pass takes linear time and no memory.
     mark = re.escape(delimiter)
-    cell = _content(mark)
+    cell = _content(Dialect(delimiter=delimiter))
     ended = rb"(?:" + cell + rb"(?:" + mark + rb"|\r\n|\r|\n))*+"
     return re.compile(ended + rb"(?:" + cell + rb"\Z)?")
 
 
-def _content(mark: bytes) -> bytes:
-    return rb'(?:"[^"]*+(?:""[^"]*+)*+"|[^"' + mark + rb"\r\n][^" + mark + rb"\r\n]*+|)"
+def _content(dialect: Dialect) -> bytes:
+    mark, quote = re.escape(dialect.delimiter), re.escape(dialect.quote)
+    inner = rb"[^" + quote + rb"]*+(?:" + quote * 2 + rb"[^" + quote + rb"]*+)*+"
+    if dialect.has_escapes:
+        inner = rb"(?:[^" + quote + rb"\\]++|\\.|" + quote * 2 + rb")*+"
+    quoted = quote + rb"(?s:" + inner + rb")" + quote
+    plain = rb"[^" + quote + mark + rb"\r\n][^" + mark + rb"\r\n]*+"
+    if dialect.has_blanks:
+        quoted = rb" *+" + quoted + rb" *+"
+        plain = rb"(?! *+" + quote + rb")" + plain
+    return rb"(?:" + quoted + rb"|" + plain + rb"|)"
 
 
-def _unquoted(cell: bytes) -> bytes:
-    return cell[1:-1].replace(b'""', b'"') if cell.startswith(b'"') else cell
-
-
-def _excerpt(data: bytes, record: Record) -> str:
-    text = data[record.start : record.end].decode("utf-8", "replace").rstrip("\r\n")
-    return text if len(text) <= 60 else text[:57] + "..."
+def _unquoted(cell: bytes, dialect: Dialect) -> bytes:
+    bare = cell.strip(b" ") if dialect.has_blanks else cell
+    quote = dialect.quote
+    if len(bare) < 2 or not bare.startswith(quote):
+        return cell
+    inner = bare[1:-1].replace(quote * 2, quote)
+    if dialect.has_escapes:
+        inner = re.sub(rb"\\([\\" + quote + rb"])", rb"\1", inner)
+    return inner

@@ -8,6 +8,7 @@ import re
 from charset_normalizer import from_bytes
 
 from llmsynth.errors import TableError
+from llmsynth.tables.reading_notes import ReadingNote
 
 # UTF-32 first: its little-endian mark begins with that of UTF-16.
 _MARKS = (
@@ -23,11 +24,21 @@ _SAMPLE_BYTES = 65536
 _OTHER_SCRIPTS = re.compile(
     r"cp1251|cp1253|cp1255|cp1256|koi8|cp932|shift|euc|gb|big5|cp949|cp950|utf_16|utf_32|iso2022"
 )
-_HINT = "Save the file as UTF-8, or name its encoding with encoding=..."
+_UNDEFINED = re.compile(rb"[\x81\x8d\x8f\x90\x9d]")
+_HINT = (
+    "Name the file's encoding with --encoding (`mixed` reads lines that are not UTF-8 as "
+    "Windows-1252), or save it as UTF-8."
+)
 
 
-def as_utf8(data: bytes, *, label: str, encoding: str | None = None) -> bytes:
-    """The same text in UTF-8 without a byte order mark.
+MIXED = "mixed"
+"""UTF-8, and Windows-1252 in each line that is not."""
+
+
+def as_utf8(
+    data: bytes, *, label: str, encoding: str | None = None
+) -> tuple[bytes, tuple[ReadingNote, ...]]:
+    """The same text in UTF-8 without a byte order mark, and what was decided about it.
 
     Tried in order: the named encoding, a byte order mark, UTF-8, and for files without any
     UTF-8 character beyond ASCII another script that charset-normalizer recognises or
@@ -36,16 +47,70 @@ def as_utf8(data: bytes, *, label: str, encoding: str | None = None) -> bytes:
     Raises:
         TableError: bytes that the encoding cannot hold, with their offset and line.
     """
+    if encoding == MIXED:
+        return _from_mixed(data)
     encoding = encoding or _marked(data) or _unmarked_utf16(data)
     if encoding is not None:
-        return _decoded(data, encoding, label).encode("utf-8")
+        return _decoded(data, encoding, label).encode("utf-8"), ()
     try:
         data.decode("utf-8")
     except UnicodeDecodeError as error:
         if _is_broken_utf8(data):
             raise _undecodable(data, error, label) from error
-        return _decoded(data, _guess(data), label).encode("utf-8")
-    return data
+        guess = _guess(data)
+        decoded, undefined = _leniently(data, guess, label)
+        line = line_of(data, error.start)
+        note = ReadingNote(
+            code="encoding",
+            text=f"The file is not UTF-8 (line {line}) and was read as {guess}.",
+            change="Name another with --encoding.",
+            line=line,
+        )
+        return decoded.encode("utf-8"), (note, *undefined)
+    return data, ()
+
+
+def _leniently(data: bytes, encoding: str, label: str) -> tuple[str, tuple[ReadingNote, ...]]:
+    """The text; bytes that Windows-1252 does not define as the control characters of their number.
+
+    Browsers read them so, too; they come from texts that went through several encodings.
+    """
+    if encoding != "cp1252" or not (found := _UNDEFINED.search(data)):
+        return _decoded(data, encoding, label), ()
+    line = line_of(data, found.start())
+    count = len(_UNDEFINED.findall(data))
+    note = ReadingNote(
+        code="undefined_bytes",
+        text=f"{count:,} bytes, first 0x{found[0][0]:02x} in line {line}, are no characters of "
+        "Windows-1252 and were read as control characters.",
+        change="Name the encoding with --encoding, or mend the file.",
+        line=line,
+        count=count,
+    )
+    parts = re.split(rb"([\x81\x8d\x8f\x90\x9d])", data)
+    text = "".join(part.decode("latin-1" if at % 2 else "cp1252") for at, part in enumerate(parts))
+    return text, (note,)
+
+
+def _from_mixed(data: bytes) -> tuple[bytes, tuple[ReadingNote, ...]]:
+    lines = data.removeprefix(codecs.BOM_UTF8).splitlines(keepends=True)
+    foreign = []
+    for number, line in enumerate(lines):
+        try:
+            line.decode("utf-8")
+        except UnicodeDecodeError:
+            foreign.append(number + 1)
+            lines[number] = _leniently(line, "cp1252", "")[0].encode("utf-8")
+    if not foreign:
+        return b"".join(lines), ()
+    note = ReadingNote(
+        code="mixed_encodings",
+        text=f"{len(foreign):,} lines, first line {foreign[0]}, are not UTF-8 and were read as "
+        "Windows-1252.",
+        line=foreign[0],
+        count=len(foreign),
+    )
+    return b"".join(lines), (note,)
 
 
 def line_of(data: bytes, offset: int) -> int:

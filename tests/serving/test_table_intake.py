@@ -143,7 +143,8 @@ def test_a_large_file_is_read_in_pieces_to_the_same_answer(
     limits = {"max_bytes": 10**9, "max_rows": 1_000, "max_columns": 100}
     whole = ingest.ingest(source, tmp_path / "whole.parquet", **limits)
     monkeypatch.setattr(ingest, "WHOLE_BYTES", 0)
-    monkeypatch.setattr(csv_pieces, "__kwdefaults__", {"missing": (), "piece_bytes": 500})
+    small = {"missing": (), "piece_bytes": 500, "settings": None}
+    monkeypatch.setattr(csv_pieces, "__kwdefaults__", small)
     monkeypatch.setattr(parquet_shards, "BATCH_ROWS", 64)
     assert ingest.ingest(source, tmp_path / "pieces.parquet", **limits) == whole
     tables_written = [pq.read_table(tmp_path / f"{n}.parquet") for n in ("whole", "pieces")]

@@ -27,10 +27,11 @@ from llmsynth.errors import LlmsynthError, TableError
 from llmsynth.schema import TableSchema
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.streamed_inference import TableEvidence
-from llmsynth.tables import read_table
 from llmsynth.tables.conforming import conform
 from llmsynth.tables.csv_pieces import csv_pieces
 from llmsynth.tables.parquet_shards import ParquetShards
+from llmsynth.tables.reading import read_noted
+from llmsynth.tables.reading_notes import ReadingNote, notes_of
 from llmsynth.tables.table_checks import checked
 from llmsynth_serving.objects.profiles import Profile, of_file, of_table
 from llmsynth_serving.processes.fork_server import serve
@@ -87,18 +88,20 @@ def ingest(
             raise
         except TableError:
             pass  # Read whole, the file tells what is wrong, and in which line.
-    table = read_table(source, missing=missing or ())
+    table = read_noted(source, missing=missing or ())
     limits.check(table, table.num_rows)
     _refuse_nul(table)
     schema = infer_schema(table)
     typed = conform(table, schema)
     pq.write_table(typed, target, compression="zstd")
-    return _answer(table.num_rows, schema, of_table(typed, schema))
+    return _answer(table.num_rows, schema, of_table(typed, schema), notes_of(table))
 
 
 def _in_pieces(source: Path, target: Path, limits: _Limits, missing: list[str]) -> dict[str, Any]:
     evidence = TableEvidence()
+    notes: tuple[ReadingNote, ...] = ()
     for piece in _pieces(source, missing):
+        notes = notes or notes_of(piece)
         evidence.add(piece)
         limits.check(piece, evidence.num_rows)
         _refuse_nul(piece)
@@ -110,7 +113,7 @@ def _in_pieces(source: Path, target: Path, limits: _Limits, missing: list[str]) 
         for piece in typed:
             writer.write_table(piece)
     with target.open("rb") as file:
-        return _answer(evidence.num_rows, schema, of_file(file, schema))
+        return _answer(evidence.num_rows, schema, of_file(file, schema), notes)
 
 
 def _pieces(source: Path, missing: list[str]) -> Iterator[pa.Table]:
@@ -122,7 +125,10 @@ def _pieces(source: Path, missing: list[str]) -> Iterator[pa.Table]:
     return csv_pieces(source, missing=missing)
 
 
-def _answer(num_rows: int, schema: TableSchema, profile: Profile) -> dict[str, Any]:
+def _answer(
+    num_rows: int, schema: TableSchema, profile: Profile, notes: tuple[ReadingNote, ...]
+) -> dict[str, Any]:
+    profile = {**profile, "notes": [str(note) for note in notes]}
     return {
         "num_rows": num_rows,
         "num_columns": len(schema.names),

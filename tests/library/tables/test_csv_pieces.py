@@ -12,9 +12,11 @@ from hypothesis import strategies as st
 from llmsynth.errors import TableError
 from llmsynth.tables import read_table
 from llmsynth.tables.csv_pieces import csv_pieces
+from llmsynth.tables.reading import read_noted
+from llmsynth.tables.reading_notes import notes_of
 
-CELLS = st.text(alphabet='ab",;\n\ré 1', max_size=6)
-MANY = settings(max_examples=300, suppress_health_check=[HealthCheck.function_scoped_fixture])
+CELLS = st.text(alphabet='ab",;\n\ré1', max_size=6)
+MANY = settings(max_examples=60, suppress_health_check=[HealthCheck.function_scoped_fixture])
 
 
 def in_pieces(path: Path, piece_bytes: int, missing: tuple[str, ...] = ()) -> pa.Table:
@@ -56,7 +58,30 @@ def test_whatever_stands_in_a_file_pieces_never_tell_of_other_rows(
         pieces = in_pieces(path, piece_bytes)
     except (TableError, pa.ArrowInvalid):
         return  # A fault, or no rows: the file is then read whole.
-    assert pieces.equals(read_table(path).combine_chunks())
+    assert pieces.equals(read_noted(path).combine_chunks())
+
+
+@MANY
+@given(
+    st.sampled_from(["", "# by hand\n", "Report\n\n"]),
+    st.sampled_from(["x,y", ",y", "y,y", "x,", "y", "5,6"]),
+    st.lists(st.tuples(*[st.sampled_from(["", " ", "a", " a", "1", " 2 ", "a "])] * 2), max_size=9),
+    st.sampled_from(["", ","]),
+    st.integers(1, 60),
+)
+def test_what_is_decided_of_columns_is_decided_alike_in_pieces(
+    tmp_path: Path, before: str, header: str, rows: list[tuple[str, str]], end: str, size: int
+) -> None:
+    path = tmp_path / "t.csv"
+    path.write_text(before + header + "\n" + "".join(f"{a},{b}{end}\n" for a, b in rows))
+    try:
+        pieces = list(csv_pieces(path, piece_bytes=size))
+        whole = pa.concat_tables(pieces).combine_chunks()
+    except (TableError, pa.ArrowInvalid):
+        return
+    read = read_noted(path)
+    assert whole.equals(read.combine_chunks())
+    assert notes_of(pieces[0]) == notes_of(read)
 
 
 def test_blank_lines_are_missing_cells_of_a_single_column_only(tmp_path: Path) -> None:

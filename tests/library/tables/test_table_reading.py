@@ -15,6 +15,8 @@ import pyarrow.parquet
 import pytest
 
 from llmsynth.tables import read_table
+from llmsynth.tables.reading import read_noted
+from llmsynth.tables.reading_notes import ReadingWarning, notes_of
 
 
 def written(folder: Path, data: bytes, name: str = "t.csv") -> Path:
@@ -82,12 +84,16 @@ def test_a_blank_line_is_a_missing_cell_only_in_a_single_column(tmp_path: Path) 
 )
 def test_western_encodings_are_told_apart(tmp_path: Path, encoding: str) -> None:
     path = written(tmp_path, "name,city\nJosé,Málaga\nZoë,Genève\n".encode(encoding))
-    assert read_table(path).to_pydict() == {"name": ["José", "Zoë"], "city": ["Málaga", "Genève"]}
+    table = read_noted(path)
+    assert table.to_pydict() == {"name": ["José", "Zoë"], "city": ["Málaga", "Genève"]}
+    is_guessed = encoding in ("cp1252", "latin-1")
+    assert [note.code for note in notes_of(table)] == ["encoding"] * is_guessed
 
 
 def test_another_script_is_told_by_its_letters(tmp_path: Path) -> None:
     text = "имя,город\n" + "Иван,Москва\nОльга,Санкт-Петербург\nПётр,Нижний Новгород\n" * 4
-    table = read_table(written(tmp_path, text.encode("cp1251")))
+    with pytest.warns(ReadingWarning, match="line 1.* cp1251"):
+        table = read_table(written(tmp_path, text.encode("cp1251")))
     assert table["город"][0].as_py() == "Москва"
 
 
