@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import shutil
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -14,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from llmsynth.cli.failures import INTERRUPTED
+from llmsynth.cli.fit_work import fit_work, has_checkpoint
 from llmsynth.cli.groups import GroupOptions, fit_groups, is_of_groups, refuse_for_groups
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.ray_options import Place, ray_launcher
@@ -38,8 +38,6 @@ if TYPE_CHECKING:
 
 _MARK = "provenance.json"
 _FILES = ("config.json", "tokenizer.json", "schema.json", "model.safetensors", "adapter")
-_CHECKPOINT = "checkpoint.safetensors"
-_TUNING = "tuning"
 _TAKEN_UP = 0.005
 """Share done at the first report from which a fit must have gone on from a checkpoint."""
 
@@ -262,41 +260,30 @@ def fit_into(
 ) -> Fitting:
     """Fit with a progress bar and a checkpoint, and save the synthesizer, whole or partial."""
     # The first report of a language model comes after a step, so a share alone says nothing.
-    may_go_on = _has_checkpoint(folder)
-    with ProgressBar("fit") as bar:
-        synthesizer.fit(
-            table,
-            checkpoint_dir=folder,
-            progress=bar,
-            launcher=launcher,
-            sampled_from=sampled_from,
-        )
     lines = []
-    if may_go_on and (bar.started_at or 0.0) > _TAKEN_UP:
-        lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")
-    synthesizer.save(folder)
-    kilobytes = sum(path.stat().st_size for path in _own_files(folder)) / 1000
+    with fit_work(folder) as work:
+        may_go_on = has_checkpoint(folder)
+        with ProgressBar("fit") as bar:
+            synthesizer.fit(
+                table,
+                checkpoint_dir=work,
+                progress=bar,
+                launcher=launcher,
+                sampled_from=sampled_from,
+            )
+        if may_go_on and (bar.started_at or 0.0) > _TAKEN_UP:
+            lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")
+        synthesizer.save(folder)
+    kilobytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1000
     lines += learned_lines(synthesizer.provenance_)
     lines.append(f"Saved to {folder}, {kilobytes:,.0f} kB.")
     # Ctrl-C within one step before the first checkpoint leaves none.
-    has_checkpoint = _has_checkpoint(folder)
-    if not has_checkpoint:
-        shutil.rmtree(folder / _TUNING, ignore_errors=True)
+    goes_on = has_checkpoint(folder)
     return Fitting(
         lines=lines,
         is_partial=synthesizer.training_.stopped == "interrupted",
-        sequel="goes on from the checkpoint there" if has_checkpoint else "starts afresh",
+        sequel="goes on from its work files" if goes_on else "starts afresh",
     )
-
-
-def _has_checkpoint(folder: Path) -> bool:
-    return any((folder / part / _CHECKPOINT).exists() for part in ("", _TUNING))
-
-
-def _own_files(folder: Path) -> list[Path]:
-    """What a synthesizer consists of: everything but the state of an unfinished training."""
-    files = (path for path in folder.rglob("*") if path.is_file() and path.name != _CHECKPOINT)
-    return [path for path in files if _TUNING not in path.relative_to(folder).parts]
 
 
 def prepare_folder(folder: Path, *, of_groups: bool = False) -> None:

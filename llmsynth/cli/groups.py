@@ -10,6 +10,8 @@ from typing import TYPE_CHECKING
 import typer
 
 from llmsynth.cli.failures import PARTIAL
+from llmsynth.cli.fit_work import fit_work
+from llmsynth.cli.guard_words import guard_line
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.errors import SettingsError
 from llmsynth.relational.joining_file import GROUPS
@@ -84,9 +86,10 @@ def fit_groups(table: pa.Table, folder: Path, options: GroupOptions) -> None:
         max_epochs=options.max_epochs,
         seed=options.seed,
     )
-    with ProgressBar("fit") as bar:
-        synthesizer.fit(table, checkpoint_dir=folder, progress=bar)
-    synthesizer.save(folder)
+    with fit_work(folder) as work:
+        with ProgressBar("fit") as bar:
+            synthesizer.fit(table, checkpoint_dir=work, progress=bar)
+        synthesizer.save(folder)
     typer.echo(_learned(synthesizer))
     typer.echo(f"Next: llmsynth sample {folder} --groups 500 --out synthetic.csv")
 
@@ -132,7 +135,7 @@ def written_line(report: GroupReport, out: Path) -> str:
     cut = f"; {report.cut:,} groups stop at the maximum length" if report.cut else ""
     return (
         f"Wrote {report.rows:,} rows of {report.groups:,} groups to {out} in "
-        f"{report.seconds:.1f} seconds{cut}."
+        f"{report.seconds:.1f} seconds{cut}." + guard_line(report.memorization_guard)
     )
 
 

@@ -10,6 +10,7 @@ from typing import Annotated
 import typer
 
 from llmsynth.cli.failures import PARTIAL
+from llmsynth.cli.fit_work import fit_work
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.shared_options import DropText, MaxSeconds, Missing, Temperature, TopP
 from llmsynth.errors import SettingsError
@@ -67,10 +68,11 @@ def fit_related_command(
         max_epochs=max_epochs,
         seed=seed,
     )
-    with ProgressBar("fit") as bar:
-        synthesizer.fit(tables, checkpoint_dir=out, progress=bar)
-    out.mkdir(parents=True, exist_ok=True)
-    synthesizer.save(out)
+    with fit_work(out) as work:
+        with ProgressBar("fit") as bar:
+            synthesizer.fit(tables, checkpoint_dir=work, progress=bar)
+        out.mkdir(parents=True, exist_ok=True)
+        synthesizer.save(out)
     typer.echo(f"Learned {len(tables)} tables in {synthesizer.fit_seconds_:.0f} seconds.")
     typer.echo(f"Next: llmsynth sample-related {out} --scale 1.0 --out synthetic")
 

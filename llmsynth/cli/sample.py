@@ -11,6 +11,7 @@ import typer
 
 from llmsynth.cli.failures import INTERRUPTED, PARTIAL
 from llmsynth.cli.groups import is_of_groups, sample_groups
+from llmsynth.cli.guard_words import guard_line
 from llmsynth.cli.ray_options import Place
 from llmsynth.cli.row_stream import check_file, shortfall, stream_rows
 from llmsynth.cli.shard_stream import is_folder, row_count, stream_shards
@@ -208,6 +209,8 @@ def _masked(report: SampleReport) -> float:
 
 
 def _guarded(report: SampleReport) -> str:
+    if report.memorization_guard == "absent":
+        return guard_line(report.memorization_guard)
     if not report.blocked_spans and not report.copied_rows:
         return ""
     return (

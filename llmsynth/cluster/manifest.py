@@ -121,6 +121,7 @@ def merged_reports(records: list[ShardRecord]) -> SampleReport:
     """One account of several shards: counts add up, shares are means over rows."""
     total = SampleReport()
     reports = [SampleReport(**record.report) for record in records]  # type: ignore[arg-type]
+    total.memorization_guard = reports[0].memorization_guard if reports else None
     for report in reports:
         for name in ("asked", "rows", "redrawn", "blocked_spans", "guarded_rows", "copied_rows"):
             setattr(total, name, getattr(total, name) + getattr(report, name))

@@ -19,11 +19,10 @@ import torch
 from ray.actor import ActorHandle
 from ray.exceptions import GetTimeoutError, RayActorError, RayError, RayTaskError
 
-from llmsynth.cluster.folder_files import write_files
 from llmsynth.cluster.manifest import ShardRecord
 from llmsynth.cluster.ray_connection import connected
 from llmsynth.cluster.ray_settings import RaySettings
-from llmsynth.cluster.sample_order import SampleOrder
+from llmsynth.cluster.sample_order import SampleOrder, write_bundle
 from llmsynth.cluster.shard_folder import ShardFolder
 from llmsynth.cluster.shard_plan import Shard
 from llmsynth.cluster.shard_writer import ShardWriter
@@ -50,8 +49,9 @@ class ShardActor:
     def load(self) -> bool:
         """Load the model; not in `__init__`, whose errors Ray takes for a lost worker."""
         with tempfile.TemporaryDirectory(prefix="llmsynth-") as folder:
-            write_files(Path(folder), self._files)
-            synthesizer = Synthesizer.load(folder)
+            bundle = Path(folder) / "bundle"
+            write_bundle(bundle, self._files)
+            synthesizer = Synthesizer.load(bundle)
         self._writer = ShardWriter(synthesizer, self._order, ShardFolder(self._address))
         return True
 

@@ -10,12 +10,15 @@ from pathlib import Path
 
 import pyarrow as pa
 
-from llmsynth.cluster.folder_files import read_files
+from llmsynth.bundle.owner import OwnerFolder
+from llmsynth.cluster.folder_files import read_files, write_files
 from llmsynth.cluster.shard_plan import Shard
 from llmsynth.generation.generator import SamplingSettings
 
 _STATE = ("checkpoint.safetensors", "tuning")
-"""What an unfinished training leaves beside a bundle; no part of it."""
+"""What an unfinished training of an earlier build left in a bundle; no part of it."""
+_OWNER = ".owner/"
+"""Before the names of the guard's files, which lie beside a bundle."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -61,9 +64,26 @@ class SampleOrder:
 
 
 def bundle_files(folder: Path) -> dict[str, bytes]:
-    """The files of a bundle by their relative names."""
+    """The files of a bundle by their relative names, and those of its guard behind `.owner/`.
+
+    Workers of its owner draw as this machine does; with another guard, other rows are drawn.
+    """
     found = read_files(folder).items()
-    return {name: content for name, content in found if name.split("/")[0] not in _STATE}
+    own = {name: content for name, content in found if name.split("/")[0] not in _STATE}
+    owner = OwnerFolder.of(folder)
+    guard = read_files(owner.guard) if owner.guard.is_dir() else {}
+    place = owner.guard.relative_to(owner.path).as_posix()
+    return own | {f"{_OWNER}{place}/{name}": content for name, content in guard.items()}
+
+
+def write_bundle(folder: Path, files: Mapping[str, bytes]) -> None:
+    """Write what `bundle_files` read as a bundle with its owner's folder beside it."""
+    guard = {name: content for name, content in files.items() if name.startswith(_OWNER)}
+    write_files(folder, {name: content for name, content in files.items() if name not in guard})
+    if guard:
+        owner = OwnerFolder.of(folder)
+        owner.make()
+        write_files(owner.path, {n.removeprefix(_OWNER): content for n, content in guard.items()})
 
 
 def bundle_hash(files: Mapping[str, bytes]) -> str:

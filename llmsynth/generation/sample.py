@@ -32,6 +32,9 @@ class SampleReport:
     """Rows in which that happened."""
     copied_rows: int = 0
     """Rows that hold such a span all the same, in another spelling of its tokens."""
+    memorization_guard: str | None = None
+    """What held back spans of the training texts: `present`, `absent` (the bundle is without its
+    owner's folder, which keeps the guard), `off`; None where the table has no such texts."""
     stopped: str = "complete"
     """`complete`, `time` or `interrupted`."""
 

@@ -45,6 +45,7 @@ class TextGenerator:
         guard: what the engine's guard has done.
         is_served: whether the engine knows neither the guard nor how long a text may be, so that
             rows whose texts hold a guarded span or do not end in time are drawn again.
+        guard_state: what the report is to say of the guard; see `SampleReport.memorization_guard`.
         before: the account of the run that draws what is known, where another one does.
     """
 
@@ -59,6 +60,7 @@ class TextGenerator:
         spans: SpanHashes | None = None,
         guard: GuardCounts | None = None,
         is_served: bool = False,
+        guard_state: str | None = None,
         before: SampleReport | None = None,
         progress: Progress = silent,
     ) -> None:
@@ -74,7 +76,7 @@ class TextGenerator:
             for column in schema.columns
             if isinstance(column, IdentifierColumn)
         }
-        self.report = SampleReport()
+        self.report = SampleReport(memorization_guard=guard_state)
         self._removed: list[float] = []
 
     def chunks(self, num_rows: int) -> Iterator[pa.Table]:

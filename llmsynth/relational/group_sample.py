@@ -30,6 +30,8 @@ class GroupReport:
     redrawn: int = 0
     """Rows drawn again because they broke a declared constraint."""
     seconds: float = 0.0
+    memorization_guard: str | None = None
+    """See `SampleReport.memorization_guard`."""
     stopped: str = "complete"
     """`complete` or `time`."""
 

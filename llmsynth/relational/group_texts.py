@@ -10,6 +10,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.errors import BundleError
 from llmsynth.progress import Progress
 from llmsynth.relational.group_layout import LaidOut
@@ -67,6 +68,11 @@ class GroupTexts:
         """The columns that hold texts."""
         return tuple(c for c in self.synthesizer.schema_.columns if isinstance(c, TextColumn))
 
+    @property
+    def memorization_guard(self) -> str | None:
+        """See `SampleReport.memorization_guard`."""
+        return self.synthesizer.learner_.memorization_guard
+
     def beside(
         self, table: pa.Table, written: Written, settings: DrawSettings, deadline: float | None
     ) -> pa.Table:
@@ -92,14 +98,14 @@ class GroupTexts:
             columns[name] = columns[name].take(pa.array(first[group_of]))
         return pa.table(columns)
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, owner: OwnerFolder) -> None:
         """Write the texts' bundle and where they stand."""
-        self.synthesizer.save(folder / _FOLDER)
+        self.synthesizer.save(folder / _FOLDER, owner=owner.part(_FOLDER))
         data = {"names": list(self.names), "static": list(self.static)}
         (folder / _FOLDER / _FILE).write_text(json.dumps(data) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> Self | None:
+    def load(cls, folder: Path, owner: OwnerFolder) -> Self | None:
         """What `save` wrote; None where it wrote nothing.
 
         Raises:
@@ -113,4 +119,5 @@ class GroupTexts:
             names, static = tuple(map(str, data["names"])), tuple(map(str, data["static"]))
         except (OSError, ValueError, KeyError, TypeError) as error:
             raise BundleError(f"{path} cannot be read: {error}.") from error
-        return cls(synthesizer=Synthesizer.load(folder / _FOLDER), names=names, static=static)
+        texts = Synthesizer.load(folder / _FOLDER, owner=owner.part(_FOLDER))
+        return cls(synthesizer=texts, names=names, static=static)

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Self
 
 import numpy as np
 
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.errors import ConditionError, NotFittedError, SettingsError
 from llmsynth.personal_data.replacement import with_people_renamed
 from llmsynth.progress import Progress, silent
@@ -247,6 +248,7 @@ class GroupedSynthesizer:
             unfinished=written.unfinished,
             redrawn=heads.report.redrawn + written.redrawn,
             seconds=time.perf_counter() - started,
+            memorization_guard=None if self.texts_ is None else self.texts_.memorization_guard,
             stopped="time" if heads.report.stopped == "time" else written.stopped,
         )
         return GroupSample(table, self.schema_, report)
@@ -271,11 +273,11 @@ class GroupedSynthesizer:
 
     def save(self, folder: str | Path) -> Path:
         """Write the two bundles and what joins them; JSON and safetensors, no rows."""
-        layout, folder = self._fitted(), Path(folder)
-        self.heads_.save(folder / _HEADS)
-        self.rows_.save(folder)
+        layout, folder, owner = self._fitted(), Path(folder), OwnerFolder.of(folder)
+        self.heads_.save(folder / _HEADS, owner=owner.part(_HEADS))
+        self.rows_.save(folder, owner)
         if self.texts_ is not None:
-            self.texts_.save(folder)
+            self.texts_.save(folder, owner)
         GROUPS.write(folder, layout.to_json())
         return folder
 
@@ -289,8 +291,9 @@ class GroupedSynthesizer:
         with GROUPS.reading(Path(folder)) as data:
             layout = GroupLayout.from_json(data)
         self = cls(group_by=layout.group_by, order_by=layout.order_by, static=layout.static)
-        self.heads_ = Synthesizer.load(Path(folder) / _HEADS)
-        self.rows_ = SequenceModel.load(Path(folder))
-        self.texts_ = GroupTexts.load(Path(folder))
+        owner = OwnerFolder.of(folder)
+        self.heads_ = Synthesizer.load(Path(folder) / _HEADS, owner=owner.part(_HEADS))
+        self.rows_ = SequenceModel.load(Path(folder), owner)
+        self.texts_ = GroupTexts.load(Path(folder), owner)
         self.layout_ = layout
         return self

@@ -9,6 +9,7 @@ from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.errors import NotFittedError, SettingsError
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.replacement import with_people_renamed
@@ -192,10 +193,11 @@ class RelatedSynthesizer:
 
     def save(self, folder: str | Path) -> Path:
         """Write a bundle a table, and what joins them; JSON and safetensors, no rows."""
-        models, folder = self._fitted(), Path(folder)
+        models, folder, owner = self._fitted(), Path(folder), OwnerFolder.of(folder)
         tables = []
         for index, model in enumerate(models.values()):
-            tables.append(model.save(folder / name_of_folder(index)))
+            name = name_of_folder(index)
+            tables.append(model.save(folder / name, owner.part(name)))
         bare = {
             name: SetTable(primary_key=t.primary_key, order_by=t.order_by)
             for name, t in self.metadata.tables.items()
@@ -216,8 +218,9 @@ class RelatedSynthesizer:
             models = {}
             for index, entry in enumerate(data["tables"]):
                 links = metadata.links_of(str(entry["name"]))
-                own = Path(folder) / name_of_folder(index)
-                models[str(entry["name"])] = TableModel.load(own, entry, links)
+                part = name_of_folder(index)
+                own, owner = Path(folder) / part, OwnerFolder.of(folder).part(part)
+                models[str(entry["name"])] = TableModel.load(own, owner, entry, links)
         self = cls(metadata)
         self.models_ = models
         return self

@@ -16,6 +16,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.errors import BundleError
 from llmsynth.progress import Progress, Step, silent
 from llmsynth.relational.cell_numbers import CellNumbers
@@ -235,10 +236,10 @@ class SequenceModel:
                 out |= {f"#{lag + 1} {name}": reader.levels for lag in range(self.lags)}
         return out
 
-    def save(self, folder: Path) -> None:
+    def save(self, folder: Path, owner: OwnerFolder) -> None:
         """Write the bundle of the rows' model, and what is read before it, as JSON."""
         assert self.synthesizer is not None
-        self.synthesizer.save(folder / _ROWS)
+        self.synthesizer.save(folder / _ROWS, owner=owner.part(_ROWS))
         data = {
             "own": [column.to_json() for column in self.own],
             "columns": [column.to_json() for column in self.columns],
@@ -249,7 +250,7 @@ class SequenceModel:
         (folder / FILE).write_text(json.dumps(data, ensure_ascii=False) + "\n", encoding="utf-8")
 
     @classmethod
-    def load(cls, folder: Path) -> Self:
+    def load(cls, folder: Path, owner: OwnerFolder) -> Self:
         """A model that `save` wrote.
 
         Raises:
@@ -268,7 +269,7 @@ class SequenceModel:
             self.fields = tuple(Field.from_json(f) for f in data["fields"])
         except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
             raise BundleError(f"{folder / FILE} cannot be read: {error}.") from error
-        self.synthesizer = Synthesizer.load(folder / _ROWS)
+        self.synthesizer = Synthesizer.load(folder / _ROWS, owner=owner.part(_ROWS))
         return self
 
 

@@ -11,6 +11,7 @@ from typing import Self
 import numpy as np
 import pyarrow as pa
 
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.progress import Progress, silent
 from llmsynth.relational.child_counts import CountShares
 from llmsynth.relational.child_times import drawn_extent, ends
@@ -224,12 +225,12 @@ class TableModel:
         assert self.under is not None
         return wish.wished(cells, context, {column.name: column for column in self.under.own})
 
-    def save(self, folder: Path) -> dict[str, object]:
+    def save(self, folder: Path, owner: OwnerFolder) -> dict[str, object]:
         """Write the model's bundle; what else is known of the table comes back, JSON-ready."""
         if self.alone is not None:
-            self.alone.save(folder)
+            self.alone.save(folder, owner=owner)
         if self.under is not None:
-            self.under.save(folder)
+            self.under.save(folder, owner)
         return {
             "name": self.name,
             "names": list(self.names),
@@ -244,7 +245,13 @@ class TableModel:
         }
 
     @classmethod
-    def load(cls, folder: Path, data: dict[str, object], links: tuple[ForeignKey, ...]) -> Self:
+    def load(
+        cls,
+        folder: Path,
+        owner: OwnerFolder,
+        data: dict[str, object],
+        links: tuple[ForeignKey, ...],
+    ) -> Self:
         """A model that `save` wrote.
 
         Raises:
@@ -267,9 +274,9 @@ class TableModel:
         if data["within"] is not None:
             self.within = tuple(column_from_json(c) for c in data["within"])  # type: ignore[attr-defined]
         elif links:
-            self.under = SequenceModel.load(folder)
+            self.under = SequenceModel.load(folder, owner)
         else:
-            self.alone = Synthesizer.load(folder)
+            self.alone = Synthesizer.load(folder, owner=owner)
         return self
 
 

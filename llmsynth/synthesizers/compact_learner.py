@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Self
 
 from llmsynth.bundle.bundle import Bundle
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.engines.compact_sampler import CompactSampler, block_rows
 from llmsynth.errors import BundleError
@@ -85,6 +86,14 @@ class CompactLearner:
             schema=self.language.schema,
             provenance=record,
         ).save(folder)
+
+    @property
+    def memorization_guard(self) -> str | None:
+        """None: no guard is kept yet; see `Learner.memorization_guard`."""
+        return None
+
+    def save_guard(self, owner: OwnerFolder) -> None:
+        """Nothing to write; see `Learner.save_guard`."""
 
     def facts(self) -> dict[str, object]:
         """Shape and size; see `Learner.facts`."""

@@ -9,6 +9,7 @@ from typing import Protocol
 
 import pyarrow as pa
 
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import ConditionError, SettingsError
 from llmsynth.generation.generator import SamplingSettings
@@ -114,6 +115,13 @@ class Learner(Protocol):
             settings: what the synthesizer needs to read tables as it did.
             record: `provenance.json`.
         """
+
+    @property
+    def memorization_guard(self) -> str | None:
+        """`present`, `absent` (it is not beside the bundle) or `off`; None where none applies."""
+
+    def save_guard(self, owner: OwnerFolder) -> None:
+        """Write what keeps drawn rows from repeating the training table; never into the bundle."""
 
     def facts(self) -> dict[str, object]:
         """What the model is, for the record; JSON-ready."""

@@ -12,6 +12,7 @@ import numpy as np
 import numpy.typing as npt
 import pyarrow as pa
 
+from llmsynth.bundle.owner import new_key
 from llmsynth.progress import Progress, silent
 from llmsynth.schema.columns import TextColumn
 from llmsynth.synthesizers.compact_learner import CompactLearner
@@ -82,7 +83,8 @@ def fit_plainly(
     learned = _learn(synthesizer, prepared, plan, overrides, started)
     synthesizer.learner_, synthesizer.training_ = learned
     synthesizer.fit_seconds_ = time.perf_counter() - started
-    record = {**provenance(synthesizer, prepared), "personal_data": learnable.record}
+    synthesizer.record_key_ = key = new_key()
+    record = {**provenance(synthesizer, prepared, key), "personal_data": learnable.record}
     synthesizer.provenance_ = record
 
 

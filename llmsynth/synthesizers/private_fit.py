@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING
 
 import pyarrow as pa
 
+from llmsynth.bundle.owner import lasting
 from llmsynth.errors import SettingsError
 from llmsynth.privacy import journal
 from llmsynth.privacy.ledger import KEY
@@ -51,7 +52,8 @@ def fit_privately(
     texts = None
     checkpoint = _checkpoint(synthesizer, folder)
     goes_on = checkpoint is not None and checkpoint.can_go_on
-    times = journal.times_taken_up(folder) + 1 if folder is not None and goes_on else 0
+    kept = None if folder is None else lasting(folder)
+    times = journal.times_taken_up(kept) + 1 if kept is not None and goes_on else 0
     source = NoiseSource(_seed(settings, times))
     if synthesizer.model != "compact":
         # Reaches transformers and peft, which take seconds to load.
@@ -68,9 +70,9 @@ def fit_privately(
         )
     started = time.perf_counter()
     earlier = []
-    if folder is not None:
+    if kept is not None:
         delta = settings.delta or default_delta(table.num_rows)
-        earlier = journal.take_up(folder) if goes_on else journal.begin(folder, settings, delta)
+        earlier = journal.take_up(kept) if goes_on else journal.begin(kept, settings, delta)
     with own_torch_state():
         fit = learn_privately(
             table,
@@ -96,11 +98,12 @@ def fit_privately(
     synthesizer.training_ = fit.report
     synthesizer.fit_seconds_ = time.perf_counter() - started
     synthesizer.provenance_ = _provenance(synthesizer, fit)
+    synthesizer.record_key_ = None
     # In this order: a fit that is cut off in between counts as one that never finished.
     if checkpoint is not None:
         checkpoint.remove()
-    if folder is not None:
-        journal.finish(folder)
+    if kept is not None:
+        journal.finish(kept)
 
 
 def _checkpoint(synthesizer: Synthesizer, folder: Path | None) -> PrivateCheckpoint | None:

@@ -8,6 +8,7 @@ from dataclasses import asdict
 from importlib.metadata import version
 from typing import TYPE_CHECKING
 
+from llmsynth.bundle.owner import keyed_hash
 from llmsynth.schema.columns import (
     CategoryColumn,
     DateColumn,
@@ -30,12 +31,16 @@ _TEXT_WARNING = (
 _PACKAGES = ("llmsynth", "torch", "transformers", "pyarrow", "numpy")
 
 
-def provenance(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object]:
-    """The record that goes into `provenance.json`, JSON-ready."""
+def provenance(synthesizer: Synthesizer, prepared: Prepared, key: bytes) -> dict[str, object]:
+    """The record that goes into `provenance.json`, JSON-ready.
+
+    Args:
+        key: of the table's hash; a plain one would confirm a guessed row to whoever has the record.
+    """
     return {
         "created": dt.datetime.now(dt.UTC).isoformat(timespec="seconds"),
         "data": {
-            "sha256": prepared.data_hash,
+            "hmac_sha256": keyed_hash(key, prepared.data_hash),
             "rows": len(prepared.codes),
             "columns": len(prepared.language.codes),
             "dropped_text": list(prepared.dropped_text),

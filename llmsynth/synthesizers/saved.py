@@ -6,6 +6,7 @@ from pathlib import Path
 from typing import TypedDict
 
 from llmsynth.bundle.bundle import Bundle, has_compact_model
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.errors import BundleError
 from llmsynth.synthesizers.compact_learner import CompactLearner
 from llmsynth.synthesizers.learner import Learner
@@ -42,7 +43,9 @@ def saved_settings(bundle: Bundle, folder: Path) -> SavedSettings:
         raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
 
 
-def saved_learner(bundle: Bundle, folder: Path, model: str, text: TextSettings) -> Learner:
+def saved_learner(
+    bundle: Bundle, folder: Path, model: str, text: TextSettings, owner: OwnerFolder
+) -> Learner:
     """The learner that the bundle holds.
 
     Raises:
@@ -54,4 +57,4 @@ def saved_learner(bundle: Bundle, folder: Path, model: str, text: TextSettings) 
     # Reaches transformers and peft, which take seconds to load.
     from llmsynth.synthesizers.text_learner import TextLearner
 
-    return TextLearner.load(bundle, folder, text)
+    return TextLearner.load(bundle, folder, text, owner)

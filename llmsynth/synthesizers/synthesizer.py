@@ -12,6 +12,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.bundle.bundle import Bundle
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.errors import BundleError, NotFittedError, SettingsError
 from llmsynth.generation.generator import SamplingSettings
 from llmsynth.generation.sample import Sample
@@ -69,12 +70,14 @@ class Synthesizer:
         training_: how its training went.
         schema_: the schema that was learned; rare values are not in it.
         provenance_: where the model comes from, JSON-ready.
+        record_key_: key of the record's hashes, kept in the owner's folder; None where it is not.
         fit_seconds_: wall time of `fit`.
     """
 
     learner_: Learner
     training_: TrainingReport
     provenance_: dict[str, object]
+    record_key_: bytes | None = None
     fit_seconds_: float
 
     def __init__(
@@ -299,17 +302,31 @@ class Synthesizer:
             raise NotFittedError("This synthesizer has learned nothing yet.")
         return learner
 
-    def save(self, folder: str | Path) -> Path:
-        """Write the fitted synthesizer as a bundle of safetensors and JSON files."""
+    def save(self, folder: str | Path, *, owner: OwnerFolder | None = None) -> Path:
+        """Write the fitted synthesizer as a bundle of safetensors and JSON files.
+
+        What tells of single training rows goes into the owner's folder, which is not to be shipped.
+
+        Args:
+            owner: that folder; the one beside `folder` when omitted.
+        """
+        owner = owner or OwnerFolder.of(folder)
         settings: dict[str, object] = {"target": self.target, "missing": list(self.missing)}
         if self.context:
             settings["context"] = list(self.context)
         self._fitted().save(Path(folder), settings=settings, record=dict(self.provenance_))
+        self._fitted().save_guard(owner)
+        if self.record_key_ is not None:
+            owner.write_key(self.record_key_)
         return Path(folder)
 
     @classmethod
-    def load(cls, folder: str | Path) -> Self:
+    def load(cls, folder: str | Path, *, owner: OwnerFolder | None = None) -> Self:
         """Read a synthesizer that `save` wrote.
+
+        Args:
+            owner: the owner's folder; the one beside `folder` when omitted. Without it the
+                memorization guard is absent, and samples say so.
 
         Raises:
             BundleError: the folder holds none, or a broken one.
@@ -321,7 +338,9 @@ class Synthesizer:
             self = cls(**settings)
         except (TypeError, SettingsError) as error:
             raise BundleError(f"{folder}: config.json lacks or breaks {error}.") from error
-        self.learner_ = saved_learner(bundle, Path(folder), self.model, self.text)
+        owner = owner or OwnerFolder.of(folder)
+        self.learner_ = saved_learner(bundle, Path(folder), self.model, self.text, owner)
+        self.record_key_ = owner.read_key()
         self.provenance_ = dict(bundle.provenance)
         return self
 

@@ -82,12 +82,14 @@ def fit_text(
         adapted, report = _tuned(run, base, settings.processes, plan)
     adapted.eval()
     parameters = sum(weight.numel() for weight in learned_weights(adapted).values())
+    spans = _spans(cells, written, settings.copy_guard)
     learner = TextLearner(
         language=prepared.language,
         tuned=TunedModel(identity, folder=base.folder, four_bit=tuning.four_bit, model=adapted),
         tokenizer=base.tokenizer,
         compact=compact,
-        spans=_spans(cells, written, settings.copy_guard),
+        spans=spans,
+        is_guarded=spans is not None,
         settings=settings,
         parameters=parameters,
     )

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterator, Mapping
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
 import pyarrow as pa
 
 from llmsynth.bundle.bundle import Bundle
+from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.row_tokens import RowTokens
 from llmsynth.codec.span_hashes import SpanHashes
@@ -48,7 +49,8 @@ class TextLearner:
     language: of all columns.
     tuned: the base model and its adapter.
     compact: writes the typed columns where the texts are not given; None: everything is text.
-    spans: hashes of what the texts must not repeat.
+    spans: hashes of what the texts must not repeat; None where they are off, or not here.
+    is_guarded: whether the fit kept such hashes.
     """
 
     language: RowLanguage
@@ -58,6 +60,7 @@ class TextLearner:
     spans: SpanHashes | None
     settings: TextSettings
     parameters: int
+    is_guarded: bool = False
 
     def __post_init__(self) -> None:
         """Compile the row language for the tokenizer."""
@@ -114,6 +117,7 @@ class TextLearner:
             spans=self.spans,
             guard=guard,
             is_served=engine is not None,
+            guard_state=self.memorization_guard,
             before=before,
             progress=progress,
         )
@@ -157,7 +161,7 @@ class TextLearner:
         text = {
             "path": "pretrained" if self.compact is None else "joint",
             "base": asdict(self.tuned.base),
-            "copy_guard": self.settings.copy_guard,
+            "copy_guard": self.settings.copy_guard if self.is_guarded else None,
             "four_bit": self.settings.tuning.four_bit,
             "parameters": self.parameters,
         }
@@ -173,10 +177,29 @@ class TextLearner:
                 provenance=record,
             ).save(folder)
         self.tuned.save(folder)
-        if self.spans is not None:
-            self.spans.save(folder / _SPANS)
         if self.settings.with_base:
             _copy_base(self.tuned.folder, folder / _BASE)
+
+    @property
+    def memorization_guard(self) -> str | None:
+        """Whether long spans of training texts are held back; see `Learner.memorization_guard`."""
+        if not any(isinstance(c, TextColumn) for c in self.language.schema.columns):
+            return None
+        if not self.is_guarded:
+            return "off"
+        return "absent" if self.spans is None else "present"
+
+    def save_guard(self, owner: OwnerFolder) -> None:
+        """Write the spans' hashes; see `Learner.save_guard`.
+
+        With their key they can be walked, token by token, back to the texts.
+        """
+        path = owner.guard / _SPANS
+        if self.spans is None:
+            path.unlink(missing_ok=True)
+            return
+        owner.make(owner.guard)
+        self.spans.save(path)
 
     def facts(self) -> dict[str, object]:
         """Base model and sizes; see `Learner.facts`."""
@@ -189,8 +212,10 @@ class TextLearner:
         }
 
     @classmethod
-    def load(cls, bundle: Bundle, folder: Path, settings: TextSettings) -> Self:
+    def load(cls, bundle: Bundle, folder: Path, settings: TextSettings, owner: OwnerFolder) -> Self:
         """The learner back from its bundle and its base model.
+
+        Without the owner's folder it draws unguarded, and says so in `memorization_guard`.
 
         Raises:
             BundleError: the bundle is broken, or its base model is another by now.
@@ -213,14 +238,19 @@ class TextLearner:
                 hint="Fetch the same model again, or fit anew.",
             )
         has_text = any(isinstance(c, TextColumn) for c in bundle.schema.columns)
+        # Builds of before the owner's folder wrote them into the bundle.
+        places = [owner.guard / _SPANS, folder / _SPANS] if guarded and has_text else []
+        found = next((path for path in places if path.is_file()), None)
+        kept = settings if guarded else replace(settings, copy_guard=None)
         return cls(
             language=RowLanguage(bundle.schema),
             tuned=TunedModel.in_bundle(folder, base, loaded, four_bit=four_bit),
             tokenizer=load_tokenizer(str(loaded)),
             compact=CompactLearner.load(bundle, folder) if is_joint else None,
-            spans=SpanHashes.load(folder / _SPANS) if guarded and has_text else None,
-            settings=settings,
+            spans=None if found is None else SpanHashes.load(found),
+            settings=kept,
             parameters=parameters,
+            is_guarded=guarded and has_text,
         )
 
 

@@ -118,5 +118,5 @@ def read_run(folder: Path) -> TuningRun:
     except (OSError, KeyError, TypeError, json.JSONDecodeError) as error:
         raise TrainingError(
             f"{folder} is no fine-tuning run: {error}.",
-            hint="An unfinished `llmsynth fit --model ...` leaves one in OUT/tuning.",
+            hint="An unfinished `llmsynth fit --model ...` leaves one in OUT.owner/work/tuning.",
         ) from error

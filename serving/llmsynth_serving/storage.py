@@ -12,6 +12,7 @@ from typing import IO
 import fsspec
 from fsspec.spec import AbstractBufferedFile
 
+from llmsynth.bundle.owner import SUFFIX
 from llmsynth.errors import InputError
 
 UNFINISHED = ".unfinished"
@@ -118,6 +119,23 @@ class Storage:
             yield copy
         finally:
             shutil.rmtree(copy) if copy.is_dir() else copy.unlink(missing_ok=True)
+
+    @contextlib.contextmanager
+    def local_bundle(self, path: str, scratch: Path) -> Iterator[Path]:
+        """A synthesizer's folder as a local path, with its owner's folder beside it; read only."""
+        if self.is_local:
+            yield Path(self._at(path))
+            return
+        place = scratch / uuid.uuid4().hex
+        place.mkdir(parents=True, mode=0o700)
+        try:
+            for name in ("", SUFFIX):
+                if self.exists(path + name):
+                    copy = str(place / "bundle") + name
+                    self._files.get(self._at(path + name), copy, recursive=True)
+            yield place / "bundle"
+        finally:
+            shutil.rmtree(place)
 
     def delete(self, path: str) -> list[str]:
         """Remove a file or folder; returns the relative paths of the files that were removed."""

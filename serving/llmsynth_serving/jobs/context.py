@@ -111,5 +111,5 @@ class JobContext:
             raise InputError(f"{key}: there is no synthesizer {self.spec[key]!r}.")
         if synthesizer.path is None:
             raise InputError(f"{key}: the synthesizer {synthesizer.id} has not been fitted.")
-        with self.storage.local_copy(synthesizer.path, self.work) as path:
+        with self.storage.local_bundle(synthesizer.path, self.work) as path:
             yield synthesizer, path

@@ -6,6 +6,7 @@ import json
 import shutil
 from typing import Any
 
+from llmsynth.bundle.owner import SUFFIX, OwnerFolder
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.synthesizer import Synthesizer
 from llmsynth.synthesizers.text_settings import TextSettings
@@ -38,6 +39,11 @@ def fit(context: JobContext) -> dict[str, Any]:
     folder = context.work / f"bundle-{context.attempt}"
     synthesizer.save(folder)
     where = f"synthesizers/{context.spec['synthesizer_id']}/{context.attempt}"
+    owner = OwnerFolder.of(folder)
+    if owner.exists:
+        # First: a bundle that is there has its guard. No download includes it.
+        context.storage.put_folder(owner.path, f"{where}{SUFFIX}")
+        shutil.rmtree(owner.path)
     num_bytes = context.storage.put_folder(folder, where)
     shutil.rmtree(folder)
     return {

@@ -8,6 +8,7 @@ from datetime import timedelta
 import structlog
 from sqlalchemy import delete, select
 
+from llmsynth.bundle.owner import SUFFIX
 from llmsynth_serving.accounts.audit import note
 from llmsynth_serving.database.records import (
     IdempotentAnswer,
@@ -141,7 +142,8 @@ class Retention:
                     kept = known.get(name) or ""
                     for entry in self._storage.names(f"{folder}/{name}"):
                         path = f"{folder}/{name}/{entry}"
-                        if path not in (kept, f"{kept}.csv") and self._is_old(path):
+                        beside = (kept, f"{kept}.csv", f"{kept}{SUFFIX}")
+                        if path not in beside and self._is_old(path):
                             removed += erase(self._storage, path)
         return removed
 

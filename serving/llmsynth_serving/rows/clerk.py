@@ -49,7 +49,7 @@ class Shelf:
     def take(self, path: str) -> Synthesizer:
         """The synthesizer at a path."""
         if path not in self._warm:
-            with self._storage.local_copy(path, self._scratch) as folder:
+            with self._storage.local_bundle(path, self._scratch) as folder:
                 self._warm[path] = Synthesizer.load(folder)
         self._warm.move_to_end(path)
         if len(self._warm) > MOST_WARM:

@@ -107,7 +107,7 @@ def test_the_provenance_says_what_was_protected(folder: Path) -> None:
     assert found["protected"]["cells_left_out"] == {"job": 2}
     assert found["protected"]["extreme_cells"]["age"] >= 1
     assert found["settings"]["target"] == "job"
-    assert len(found["data"]["sha256"]) == 64
+    assert len(found["data"]["hmac_sha256"]) == 64
 
 
 @pytest.mark.parametrize("name", sorted(_FILES))

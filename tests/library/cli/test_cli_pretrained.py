@@ -35,7 +35,6 @@ def test_no_row_and_no_state_of_the_training_stays_behind(folder: Path) -> None:
         "model.safetensors",
         "provenance.json",
         "schema.json",
-        "spans.safetensors",
         "tokenizer.json",
     }
 
