@@ -18,7 +18,7 @@ from llmsynth_eval.cells import has_numeric_type
 
 Table: TypeAlias = pd.DataFrame | pa.Table
 
-NUMERIC_KINDS = ("number", "date", "datetime")
+NUMERIC_KINDS = ("number", "quantity", "date", "datetime")
 LEFT_OUT_KINDS = ("identifier", "text")
 
 

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import calendar
 import datetime as dt
+import json
 from collections.abc import Mapping
 
 import numpy as np
@@ -44,6 +45,11 @@ class CalendarCode(ColumnCode):
                 f"years; {_MOST_YEARS} is the most.",
                 hint="Declare tighter bounds in the schema, or the stray date as missing.",
             )
+        self._num_years = years
+        self._sentinels = np.array(
+            [np.datetime64(text, "us") for text in column.sentinels], dtype="M8[us]"
+        )
+        years += len(self._sentinels)
         self._missing = years if column.nullable else SKIPPED
         self.place_sizes = (years + column.nullable, *_SIZES[1 : self._num_fields])
         self.automaton = CellAutomaton.explore(
@@ -107,6 +113,8 @@ class CalendarCode(ColumnCode):
                     _month_length_class(value) if place == _MONTH else 0,
                 )
             moves[value - first] = following
+        if place == _YEAR:
+            moves |= dict.fromkeys(range(self._num_years, self._num_years + len(self._sentinels)))
         if place == _YEAR and self.column.nullable:
             moves[self._missing] = None
         return place, moves
@@ -123,6 +131,10 @@ class CalendarCode(ColumnCode):
         self._check(cells, moments, absent)
         fields = _split(moments)[:, : self._num_fields]
         tokens = fields - np.array([self._first_year, *_FIRST[1 : self._num_fields]])
+        for at, sentinel in enumerate(self._sentinels):
+            is_far = moments == sentinel
+            tokens[is_far] = SKIPPED
+            tokens[is_far, 0] = self._num_years + at
         tokens[absent] = SKIPPED
         tokens[absent, 0] = self._missing
         return np.asarray(tokens, dtype=np.int32)
@@ -141,7 +153,8 @@ class CalendarCode(ColumnCode):
         grid = moments.astype(f"M8[{_UNITS[self._num_fields]}]").astype("M8[us]")
         self._refuse(cells, (grid != moments) & ~absent, _TOO_FINE)
         outside = (moments < self._ends[0]) | (moments > self._ends[1])
-        self._refuse(cells, outside & ~absent, self._outside)
+        outside &= ~absent & ~np.isin(moments, self._sentinels)
+        self._refuse(cells, outside, self._outside)
 
     @property
     def _outside(self) -> str:
@@ -158,12 +171,15 @@ class CalendarCode(ColumnCode):
     def decode(self, tokens: Tokens) -> pa.Array:
         absent = (tokens[:, 0] == SKIPPED) | (tokens[:, 0] == self._missing)
         fields = np.maximum(tokens, 0).astype(np.int64)
-        years = (fields[:, 0] + self._first_year - 1970).astype("M8[Y]")
+        lead = np.minimum(fields[:, 0], self._num_years - 1)
+        years = (lead + self._first_year - 1970).astype("M8[Y]")
         days = (years.astype("M8[M]") + fields[:, 1]).astype("M8[D]") + fields[:, 2]
         moments = days.astype("M8[us]")
         steps = (3_600_000_000, 60_000_000, 1_000_000, 1000, 1)
         for place in range(3, self._num_fields):
             moments = moments + (fields[:, place] * steps[place - 3]).astype("m8[us]")
+        for at, sentinel in enumerate(self._sentinels):
+            moments[tokens[:, 0] == self._num_years + at] = sentinel
         if isinstance(self.column, DateColumn):
             return pa.array(moments.astype("M8[D]"), pa.date32(), mask=absent).cast(self._kind)
         array = pa.array(moments, pa.timestamp("us"), mask=absent)
@@ -181,6 +197,9 @@ class CalendarCode(ColumnCode):
         return self._text_of(cell)
 
     def _text_of(self, moment: dt.date) -> str:
+        bare = moment.replace(tzinfo=None) if isinstance(moment, dt.datetime) else moment
+        if np.datetime64(bare, "us") in self._sentinels:
+            return json.dumps(bare.isoformat())
         fields = _fields_of(moment)
         kept, finer = fields[: self._num_fields], fields[self._num_fields :]
         if any(finer) or not self._low <= kept <= self._high:
@@ -204,7 +223,7 @@ class CalendarCode(ColumnCode):
             raise SchemaError(
                 f"Column {self.column.name!r}: {text!r} is not a moment: {error}."
             ) from error
-        if self._text_of(moment) != text or quoted:
+        if self._text_of(moment) != (json.dumps(text) if quoted else text):
             raise SchemaError(f"Column {self.column.name!r}: {text!r} is not in its layout.")
         if isinstance(moment, dt.datetime) and self._kind.tz:
             moment = moment.replace(tzinfo=dt.UTC)
@@ -212,15 +231,19 @@ class CalendarCode(ColumnCode):
 
     def token_text(self, place: int, token: int) -> str:
         if place == _YEAR:
-            return (
-                MISSING if token == self._missing else self._field_text(0, token + self._first_year)
-            )
+            if token == self._missing:
+                return MISSING
+            if token >= self._num_years:
+                sentinel = self._sentinels[token - self._num_years].item()
+                is_date = isinstance(self.column, DateColumn)
+                return json.dumps((sentinel.date() if is_date else sentinel).isoformat())
+            return self._field_text(0, token + self._first_year)
         return self._field_text(place, token + _FIRST[place])
 
     def token_values(self, place: int) -> npt.NDArray[np.float64]:
         values = np.arange(self.place_sizes[place], dtype=np.float64)
-        if place == _YEAR and self.column.nullable:
-            values[self._missing] = np.nan
+        if place == _YEAR:
+            values[self._num_years :] = np.nan
         return values
 
 

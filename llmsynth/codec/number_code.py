@@ -72,7 +72,8 @@ class NumberCode(ColumnCode):
         self._frequent = self._frequent_units()
         self.first_group = len(self._frequent)
         self._first_word = self.first_group + len(self._leading)
-        first = self._first_word + len(column.words)
+        self._first_sentinel = self._first_word + len(column.words)
+        first = self._first_sentinel + len(self.grid.sentinels)
         self._missing = first if column.nullable else SKIPPED
         self.place_sizes = (
             first + column.nullable,
@@ -134,7 +135,8 @@ class NumberCode(ColumnCode):
                     group == span.high // self.tail_unit,
                 )
             )
-        moves |= dict.fromkeys(range(self._first_word, self._first_word + len(self.column.words)))
+        beyond = len(self.column.words) + len(self.grid.sentinels)
+        moves |= dict.fromkeys(range(self._first_word, self._first_word + beyond))
         if self.column.nullable:
             moves[self._missing] = None
         return moves
@@ -142,6 +144,9 @@ class NumberCode(ColumnCode):
     def encode(self, cells: pa.Array) -> Tokens:
         absent = self._absent(cells)
         units = self.grid.units(cells)
+        far = [units == sentinel for sentinel in self.grid.sentinels]
+        for is_far in far:
+            units[is_far] = self.grid.low
         tokens = np.full((len(cells), len(self.widths)), SKIPPED, dtype=np.int32)
         grouped = np.abs(units)
         for place in range(len(self.widths) - 1, 0, -1):
@@ -150,6 +155,9 @@ class NumberCode(ColumnCode):
             grouped = grouped // size
         tokens[:, 0] = self._leading_tokens(units < 0, grouped)
         self._use_frequent(units, tokens)
+        for place, is_far in enumerate(far):
+            tokens[is_far] = SKIPPED
+            tokens[is_far, 0] = self._first_sentinel + place
         word = words_among(self.column, cells).fill_null(-1).to_numpy(zero_copy_only=False)
         tokens[word >= 0] = SKIPPED
         tokens[word >= 0, 0] = self._first_word + word[word >= 0]
@@ -203,12 +211,20 @@ class NumberCode(ColumnCode):
             units = np.where(
                 lead < self.first_group, known[np.minimum(lead, len(known) - 1)], units
             )
+        for place, sentinel in enumerate(self.grid.sentinels):
+            units[lead == self._first_sentinel + place] = sentinel
         return units
 
     def text(self, cell: Cell) -> str:
         if cell in self.column.words:
             return _quoted(str(cell))
-        return self._missing_text() if cell is None else self._unit_text(self.grid.unit(cell))
+        if cell is None:
+            return self._missing_text()
+        unit = self.grid.unit(cell)
+        return self._far_text(unit) if unit in self.grid.sentinels else self._unit_text(unit)
+
+    def _far_text(self, sentinel: int) -> str:
+        return _quoted(self.grid.text(sentinel))
 
     def _unit_text(self, units: int) -> str:
         digits = str(abs(units)).zfill(self._digits)
@@ -229,6 +245,9 @@ class NumberCode(ColumnCode):
             return None
         if quoted and text in self.column.words:
             return text
+        for sentinel in self.grid.sentinels if quoted else ():
+            if text == self.grid.text(sentinel):
+                return self.grid.cell(sentinel)
         layout = self._unit_text(self.grid.high)
         digits = text.lstrip("+-").replace(".", "")
         if len(text) == len(layout) and digits.isascii() and digits.isdigit() and not quoted:
@@ -247,6 +266,8 @@ class NumberCode(ColumnCode):
                 return MISSING
             if token < self.first_group:
                 return self._unit_text(self._frequent[token])
+            if token >= self._first_sentinel:
+                return self._far_text(self.grid.sentinels[token - self._first_sentinel])
             if token >= self._first_word:
                 return _quoted(self.column.words[token - self._first_word])
             sign, group = self._leading[token - self.first_group]
@@ -270,7 +291,8 @@ class NumberCode(ColumnCode):
             return (np.arange(size) + 0.5) / size
         values = [float(unit) for unit in self._frequent]
         values += [sign * (float(group) + 0.5) * self.tail_unit for sign, group in self._leading]
-        return np.array(values + [np.nan] * (len(self.column.words) + self.column.nullable))
+        beyond = len(self.column.words) + len(self.grid.sentinels) + self.column.nullable
+        return np.array(values + [np.nan] * beyond)
 
 
 def _quoted(word: str) -> str:

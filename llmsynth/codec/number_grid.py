@@ -64,7 +64,11 @@ class NumberGrid:
                 f"Column {column.name!r}: no multiple of {exact_text(self.zeros, column.scale)} "
                 f"lies between its bounds {column.minimum} and {column.maximum}."
             )
-        largest = max(abs(self.low), abs(self.high)) * self.zeros
+        self.sentinels: tuple[int, ...] = tuple(
+            int(Decimal(text).scaleb(column.scale, _EXACT)) // self.zeros
+            for text in column.sentinels
+        )
+        largest = max(map(abs, (self.low, self.high, *self.sentinels))) * self.zeros
         self._check_storage(largest)
         digits = max(len(str(largest)), column.trailing_zeros + 1)
         self._is_wide = digits > DIGITS_IN_INT64
@@ -107,7 +111,10 @@ class NumberGrid:
         self._refuse(shown, (whole % self.zeros != 0) & ~absent, self._off_grid)
         units: Units = whole // self.zeros
         units[absent] = min(max(self.low, 0), self.high)
-        self._refuse(shown, (units < self.low) | (units > self.high), self._outside)
+        outside = (units < self.low) | (units > self.high)
+        if self.sentinels:
+            outside &= ~np.isin(units, self.sentinels)
+        self._refuse(shown, outside, self._outside)
         return np.asarray(units, dtype=object if self._is_wide else np.int64)
 
     def _is_no_number(self, cells: pa.Array) -> npt.NDArray[np.bool_]:
@@ -189,7 +196,8 @@ class NumberGrid:
         """
         whole, is_off = self._read(cell)
         unit, rest = whole // self.zeros, whole % self.zeros
-        if is_off or rest or not self.low <= unit <= self.high:
+        is_inside = self.low <= unit <= self.high or unit in self.sentinels
+        if is_off or rest or not is_inside:
             fault = self._off_grid if is_off or rest else self._outside
             raise SchemaError(f"Column {self._column.name!r}: {cell} {fault}.")
         return unit

@@ -139,7 +139,9 @@ def _without_rare_spelled(
     bounded, _, clipped = _without_extremes(column, values, owners, floor)
     assert isinstance(bounded, NumberColumn)
     low, high = (pa.scalar(bound).cast(kind) for bound in bounded.bounds)
-    for bound, is_outside in ((low, pc.less(values, low)), (high, pc.greater(values, high))):
+    far = pc.is_in(values, value_set=_sentinels(column, kind))
+    for bound, beyond in ((low, pc.less(values, low)), (high, pc.greater(values, high))):
+        is_outside = pc.and_not(beyond, far)
         text = spelled_numbers(column, pa.array([canonical(_bound_text(bound))]))[0]
         cells = pc.if_else(is_outside.fill_null(False), text, cells)
     common = pc.is_in(cells, value_set=pa.array(kept, pa.string()))
@@ -157,16 +159,29 @@ def _without_extremes(
 ) -> tuple[NumberColumn | DateColumn | DatetimeColumn, pa.Array, int]:
     if cells.null_count == len(cells):
         return column, cells, 0
-    smallest, largest = _ends(cells, owners)
+    far = pc.is_in(cells, value_set=_sentinels(column, cells.type))
+    kept = pc.if_else(far, pa.scalar(None, cells.type), cells)
+    if kept.null_count == len(kept):
+        return column, cells, 0
+    smallest, largest = _ends(kept, owners)
     size = len(smallest)
     # Below twice the floor both ends meet in the middle.
     low = smallest[min(floor - 1, (size - 1) // 2)]
     high = largest[max(size - floor, size // 2)]
-    outside = pc.or_(pc.less(cells, low), pc.greater(cells, high))
+    outside = pc.and_not(pc.or_(pc.less(cells, low), pc.greater(cells, high)), far)
     clipped = int(pc.sum(outside.fill_null(False)).as_py() or 0)
     bounded = pc.if_else(pc.less(cells, low), low, pc.if_else(pc.greater(cells, high), high, cells))
+    bounded = pc.if_else(far, cells, bounded)
     minimum, maximum = _bound_text(low), _bound_text(high)
     return replace(column, minimum=minimum, maximum=maximum), bounded, clipped
+
+
+def _sentinels(column: NumberColumn | DateColumn | DatetimeColumn, kind: pa.DataType) -> pa.Array:
+    """The column's sentinels as cells."""
+    texts = pa.array(column.sentinels, pa.string())
+    if pa.types.is_timestamp(kind) and kind.tz:
+        return texts.cast(pa.timestamp(kind.unit)).cast(pa.int64()).cast(kind)
+    return texts.cast(kind)
 
 
 def _num_holders(cells: pa.Array, owners: pa.Array | None) -> int:

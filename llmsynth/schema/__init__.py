@@ -9,6 +9,7 @@ from llmsynth.schema.columns import (
     DatetimeColumn,
     IdentifierColumn,
     NumberColumn,
+    QuantityColumn,
     TextColumn,
     column_from_json,
 )
@@ -41,6 +42,7 @@ __all__ = [
     "Lookup",
     "MissingExactlyWhen",
     "NumberColumn",
+    "QuantityColumn",
     "Sum",
     "TableSchema",
     "TextColumn",

@@ -24,6 +24,20 @@ MOMENT_FORMATS = tuple(
         DAY_FORMATS, "T ", ("%H:%M", "%H:%M:%S", "%H:%M:%S.%f"), ("", "%z")
     )
 )
+MORE_DAY_FORMATS = (
+    *("%d-%b-%Y", "%d %b %Y", "%d-%b-%y", "%d %b %y", "%b %d, %Y", "%B %d, %Y", "%d %B %Y"),
+    *("%m/%d/%y", "%d/%m/%y", "%d.%m.%y", "%d/%b/%Y", "%d-%m-%Y", "%m-%d-%Y", "%Y.%m.%d"),
+)
+"""Further day formats, each taken only where it gives every text back as it came."""
+MORE_MOMENT_FORMATS = tuple(
+    f"{day} {clock}"
+    for day in MORE_DAY_FORMATS
+    for clock in ("%H:%M", "%H:%M:%S", "%I:%M %p", "%I:%M:%S %p")
+) + tuple(f"{day} {clock}" for day in DAY_FORMATS for clock in ("%I:%M %p", "%I:%M:%S %p"))
+WHOLE_DAY = "%Y%m%d"
+ALL_FORMATS = (
+    *DAY_FORMATS, *MOMENT_FORMATS, WHOLE_DAY, *MORE_DAY_FORMATS, *MORE_MOMENT_FORMATS
+)  # fmt: skip
 _FIELDS = {
     "%Y": r"(?P<Y>[0-9]{4})",
     "%m": r"(?P<m>[0-9]{1,2})",
@@ -45,12 +59,49 @@ Integers = npt.NDArray[np.int64]
 
 def day_format(texts: pa.Array) -> str | None:
     """The preferred day format that fits every text, or None."""
-    return _first_fitting(texts, DAY_FORMATS)
+    return _written_as_it_came(texts, _first_fitting(texts, DAY_FORMATS)) or _first_exact(
+        texts, MORE_DAY_FORMATS
+    )
 
 
 def moment_format(texts: pa.Array) -> str | None:
     """The preferred moment format that fits every text to the microsecond, or None."""
-    return _first_fitting(texts, MOMENT_FORMATS)
+    return _written_as_it_came(texts, _first_fitting(texts, MOMENT_FORMATS)) or _first_exact(
+        texts, MORE_MOMENT_FORMATS
+    )
+
+
+def whole_day_format(texts: pa.Array) -> str | None:
+    """The format of whole numbers such as 20240320, where each is a day of this or last century."""
+    if not pc.all(pc.match_substring_regex(texts, "^(?:19|20)[0-9]{6}$")).as_py():
+        return None
+    return None if parse_moments(texts, WHOLE_DAY).null_count else WHOLE_DAY
+
+
+def _written_as_it_came(texts: pa.Array, pattern: str | None) -> str | None:
+    """The pattern, or the same without zeros ahead where only that gives every text back."""
+    if pattern is None or "%f" in pattern or "%z" in pattern:
+        return pattern
+    loose = [pattern.replace("%H", "%-H")]
+    loose += [p.replace("%m", "%-m").replace("%d", "%-d") for p in (pattern, *loose)]
+    moments = parse_moments(texts, pattern)
+    for candidate in (pattern, *loose):
+        if pc.all(pc.equal(format_moments(moments, candidate), texts)).as_py():
+            return candidate
+    return pattern
+
+
+def _first_exact(texts: pa.Array, patterns: tuple[str, ...]) -> str | None:
+    first = texts[0].as_py()
+    for pattern in patterns:
+        for candidate in (pattern, pattern.replace("%d", "%-d").replace("%m", "%-m")):
+            moment = _strptime(first, candidate.replace("%-", "%"))
+            if moment is None or moment.strftime(candidate) != first:
+                continue
+            moments = parse_moments(texts, candidate)
+            if moments.null_count == 0 and format_moments(moments, candidate).equals(texts):
+                return candidate
+    return None
 
 
 def parse_moments(texts: pa.Array, pattern: str, *, unit: str = "us") -> pa.Array:
@@ -59,6 +110,7 @@ def parse_moments(texts: pa.Array, pattern: str, *, unit: str = "us") -> pa.Arra
     A cell that does not fit, that no calendar holds, or that `unit` would round becomes null.
     A fraction `.%f` may be left out, and takes one to nine digits.
     """
+    pattern = pattern.replace("%-", "%")
     if _is_vectorised(pattern):
         seconds, nanos, valid = _fields(texts, pattern)
     else:
@@ -73,7 +125,7 @@ def parse_moments(texts: pa.Array, pattern: str, *, unit: str = "us") -> pa.Arra
 
 def format_moments(moments: pa.Array, pattern: str, *, fraction_digits: int = 6) -> pa.Array:
     """Write timestamps as texts; zoned ones as UTC, `%z` as `+00:00`."""
-    if not _is_vectorised(pattern):
+    if not _is_vectorised(pattern.replace("%-", "%")):
         return _slow_format(moments, pattern)
     per_second = _PER_SECOND[moments.type.unit]
     ticks = np.asarray(pc.fill_null(moments.cast(pa.int64()), 0))
@@ -83,12 +135,13 @@ def format_moments(moments: pa.Array, pattern: str, *, fraction_digits: int = 6)
     values["f"] = nanos // 10 ** (9 - fraction_digits)
     widths = {"Y": 4, "f": fraction_digits}
     pieces: list[pa.Array | pa.Scalar] = []
-    for piece in re.split(r"(%[YmdHMSfz])", pattern):
+    for piece in re.split(r"(%-?[YmdHMSfz])", pattern):
         if piece == "%z":
             pieces.append(pa.scalar("+00:00"))
         elif piece.startswith("%") and piece != "%%":
-            digits = pa.array(values[piece[1]]).cast(pa.string())
-            pieces.append(pc.utf8_lpad(digits, widths.get(piece[1], 2), padding="0"))
+            digits = pa.array(values[piece[-1]]).cast(pa.string())
+            width = 1 if "-" in piece else widths.get(piece[-1], 2)
+            pieces.append(pc.utf8_lpad(digits, width, padding="0"))
         elif piece:
             pieces.append(pa.scalar(piece))
     texts = pc.binary_join_element_wise(*pieces, "")

@@ -65,6 +65,9 @@ class NumberColumn(Column):
     words: tuple[str, ...] = ()
     """Texts that stand among the numbers, such as `N/A`, each learned as one unit; only where
     `storage` is `string`, whose cells are then texts in memory, too."""
+    sentinels: tuple[str, ...] = ()
+    """Values far outside `minimum` and `maximum` that stand for something else (-999), each
+    learned as one unit; nothing is written between them and the bounds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -97,6 +100,19 @@ class NumberColumn(Column):
     def bounds(self) -> tuple[Decimal, Decimal]:
         """Smallest and largest value, exact."""
         return _decimal(self.name, self.minimum), _decimal(self.name, self.maximum)
+
+
+@dataclass(frozen=True, kw_only=True)
+class QuantityColumn(NumberColumn):
+    """Times of day, durations, months, quarters, weeks: whole numbers behind a spelling.
+
+    `minimum` and `maximum` count the finest unit that `spelling` writes; memory holds texts.
+    """
+
+    kind: ClassVar[str] = "quantity"
+
+    storage: str = "string"
+    spelling: str = "%H:%M:%S"
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -135,6 +151,9 @@ class DateColumn(Column):
     maximum: str = "1970-01-01"
     format: str = "%Y-%m-%d"
     """How a CSV file spells a day, in strftime codes."""
+    sentinels: tuple[str, ...] = ()
+    """Values far outside `minimum` and `maximum` that stand for something else (9999-12-31), each
+    learned as one unit; nothing is written between them and the bounds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -166,6 +185,9 @@ class DatetimeColumn(Column):
     resolution: str = "second"
     format: str = "%Y-%m-%dT%H:%M:%S"
     """How a CSV file spells a moment, in strftime codes; `%z` where it carries an offset."""
+    sentinels: tuple[str, ...] = ()
+    """Moments far outside `minimum` and `maximum` that stand for something else, each learned as
+    one unit; nothing is written between them and the bounds."""
 
     def __post_init__(self) -> None:
         super().__post_init__()
@@ -233,6 +255,7 @@ KINDS: Mapping[str, type[Column]] = {
     cls.kind: cls
     for cls in (
         NumberColumn,
+        QuantityColumn,
         CategoryColumn,
         BooleanColumn,
         DateColumn,

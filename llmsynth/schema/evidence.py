@@ -16,8 +16,9 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llmsynth.errors import MissingExtraError
-from llmsynth.schema.clock_texts import DAY_FORMATS, MOMENT_FORMATS, parse_moments
+from llmsynth.schema.clock_texts import ALL_FORMATS, parse_moments
 from llmsynth.schema.identifier_patterns import is_key_name
+from llmsynth.schema.number_guesses import MOST_WORDS
 from llmsynth.schema.number_texts import DECIMAL, WHOLE, are_whole, decimal_places
 from llmsynth.schema.text_outlines import TextOutlines
 
@@ -25,6 +26,7 @@ if TYPE_CHECKING:
     from datasketches import hll_sketch
 
 KEPT = 20_000
+_SHOWN = 20
 _LOG_REGISTERS = 14
 _UNIQUE_SHARE = 0.97
 """Least estimated share of distinct cells, five standard errors and more below all of them."""
@@ -162,7 +164,7 @@ class ColumnEvidence:
             self._sketch = _empty_sketch()
             _count(self._sketch, self.distinct)
         if pa.types.is_string(self.kind):
-            self._formats = [*DAY_FORMATS, *MOMENT_FORMATS]
+            self._formats = list(ALL_FORMATS)
         found = self.distinct
         self.distinct = found[: self.kept]
         self._take_deciding(found)
@@ -190,13 +192,17 @@ class ColumnEvidence:
     def _deciding_moments(self, texts: pa.Array) -> list[pa.Array]:
         found: list[pa.Array] = []
         for pattern in list(self._formats or ()):
-            moments = parse_moments(texts, pattern)
-            if moments.null_count:
+            # Most formats fit no text, and a few texts say so at a small part of the price.
+            is_near = parse_moments(texts[:_SHOWN], pattern).null_count < len(texts[:_SHOWN])
+            moments = parse_moments(texts, pattern) if is_near else None
+            if moments is None or 2 * moments.null_count > len(texts):
                 # A counterexample stays, and no later text needs to be read that way.
                 self._formats.remove(pattern)  # type: ignore[union-attr]
-                found.append(texts.filter(moments.is_null())[:1])
-            else:
-                found += [_ends(texts, moments), *_finest(texts, moments)]
+                found.append(texts[:1] if moments is None else texts.filter(moments.is_null())[:1])
+                continue
+            found.append(texts.filter(moments.is_null())[: MOST_WORDS + 1])
+            read, moments = texts.filter(moments.is_valid()), moments.drop_null()
+            found += [_ends(read, moments), *_finest(read, moments)]
         return found
 
 

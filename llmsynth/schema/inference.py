@@ -10,7 +10,12 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llmsynth.errors import TableError
-from llmsynth.schema.clock_texts import day_format, moment_format, parse_moments
+from llmsynth.schema.clock_texts import (
+    day_format,
+    moment_format,
+    parse_moments,
+    whole_day_format,
+)
 from llmsynth.schema.columns import (
     BooleanColumn,
     CategoryColumn,
@@ -30,7 +35,12 @@ from llmsynth.schema.number_texts import (
     float_grid,
     plain_decimal,
 )
-from llmsynth.schema.spelled_columns import spelled_numbers, with_spelling
+from llmsynth.schema.spelled_columns import (
+    clock_quantities,
+    moments_with_offsets,
+    spelled_numbers,
+    with_spelling,
+)
 from llmsynth.schema.storage import is_supported, plain
 from llmsynth.schema.table_schema import TableSchema
 
@@ -111,6 +121,9 @@ def _from_texts(found: ColumnEvidence, nullable: bool, is_target: bool) -> Colum
     if boolean := _boolean(name, distinct, nullable):
         return boolean
     if are_whole(distinct):
+        if found.num_distinct > _MOST_CODES and (pattern := whole_day_format(distinct)):
+            days = parse_moments(distinct, pattern)
+            return _days(name, days, nullable, storage="date32[day]", pattern=pattern)
         return _from_integers(found, distinct.cast(pa.int64()), nullable, is_target)
     grid = decimal_grid(distinct)
     if grid:
@@ -122,10 +135,21 @@ def _from_texts(found: ColumnEvidence, nullable: bool, is_target: bool) -> Colum
         days = parse_moments(distinct, pattern)
         return _days(name, days, nullable, storage="date32[day]", pattern=pattern)
     if pattern := moment_format(distinct):
-        storage = "timestamp[us, tz=UTC]" if "%z" in pattern else "timestamp[us]"
+        is_zoned = pattern.endswith("%z")
+        if is_zoned:
+            other = moments_with_offsets(found, nullable, pattern)
+            if not isinstance(other, str):
+                # As UTC they would lose their offsets, and the clock that people read.
+                return other or _from_words(found, nullable, is_target)
+            pattern = other
+        # Clocks of one known offset are local; those of UTC, and of offsets lost, have a zone.
+        is_utc = is_zoned and pattern.endswith(("Z", "+00:00", "+0000", "%z"))
+        storage = "timestamp[us, tz=UTC]" if is_utc else "timestamp[us]"
         moments = parse_moments(distinct, pattern)
         return _moments(name, moments, nullable, storage=storage, pattern=pattern)
     if not (is_target and len(distinct) <= _MOST_TARGET_CLASSES):
+        if quantity := clock_quantities(found, nullable):
+            return quantity
         number = spelled_numbers(found, nullable)
         if number and not (
             _is_whole(number) and _are_codes(len(distinct), found.num_cells, is_target)

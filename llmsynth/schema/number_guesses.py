@@ -103,7 +103,7 @@ def guess_numbers(
     words = [text for text in texts if text not in apart]
     if len(apart) <= FEWEST_NUMBERS:
         return None
-    if words and not _are_few(words, len(numbers), count_cells, num_cells):
+    if words and not are_few(words, len(numbers), count_cells, num_cells):
         return None
     spelling, num_respelled = _best(numbers, usual)
     if spelling is None or num_respelled > (1 - _LEAST_ALIKE) * len(numbers):
@@ -112,12 +112,13 @@ def guess_numbers(
     return NumberReading(spelling=spelling, words=tuple(ordered), num_respelled=num_respelled)
 
 
-def _are_few(
+def are_few(
     words: Sequence[str],
     num_numbers: int,
     count_cells: Callable[[Sequence[str]], int],
     num_cells: int,
 ) -> bool:
+    """Whether distinct words are few enough beside so many distinct numbers."""
     if len(words) > min(MOST_WORDS, num_numbers / 2):
         return False
     return len(words) <= _ALWAYS_FEW_WORDS or count_cells(words) <= _MOST_WORD_CELLS * num_cells

@@ -7,6 +7,8 @@ and behind is written as it is, between apostrophes where it holds a character o
 second pattern behind `;` is that of negative numbers: `#,##0;(#,##0)`. Unlike LDML, the marks are
 those that are written: `#.##0,00` has a decimal comma, and `%` multiplies nothing.
 
+Patterns of times and durations are those of `clock_spelling`.
+
 `@r`, `@python` and `@g6` spell a number in full or scientific, as R, Python or C's `%.6g` would.
 """
 
@@ -21,6 +23,7 @@ from functools import cache, cached_property
 import pyarrow as pa
 
 from llmsynth.errors import SchemaError
+from llmsynth.schema.clock_spelling import ClockSpelling
 
 GROUP_MARKS = ",.'\u2019 \u00a0\u202f_"
 _CORE = re.compile(
@@ -185,7 +188,7 @@ class PrintedSpelling:
         return f"{plain}.0" if is_python and "." not in plain else plain
 
 
-Spelling = NumberSpelling | PrintedSpelling
+Spelling = NumberSpelling | PrintedSpelling | ClockSpelling
 _PLAIN_SPELLING = NumberSpelling()
 
 
@@ -198,6 +201,8 @@ def number_spelling(pattern: str) -> Spelling:
     """
     if re.fullmatch(r"@(?:r|python|g[1-9][0-9]?)", pattern, re.ASCII):
         return PrintedSpelling(pattern=pattern)
+    if re.match(r"[^0#%]*%[A-Za-z]", pattern):
+        return ClockSpelling(pattern)
     return NumberSpelling.parse(pattern)
 
 

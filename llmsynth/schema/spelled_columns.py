@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import re
+from collections import Counter
 from dataclasses import replace
 
 import pyarrow as pa
 import pyarrow.compute as pc
 
-from llmsynth.schema.columns import NumberColumn
+from llmsynth.schema.clock_guesses import guess_clock, guess_offsets
+from llmsynth.schema.columns import NumberColumn, QuantityColumn
 from llmsynth.schema.evidence import ColumnEvidence
 from llmsynth.schema.identifier_patterns import text_pattern
 from llmsynth.schema.number_guesses import NumberReading, guess_numbers
@@ -51,6 +54,47 @@ def spelled_numbers(found: ColumnEvidence, nullable: bool) -> NumberColumn | Non
         scale=grid.scale,
         minimum=grid.minimum,
         maximum=grid.maximum,
+        spelling=reading.spelling.pattern,
+        words=reading.words,
+    )
+
+
+def clock_quantities(found: ColumnEvidence, nullable: bool) -> QuantityColumn | None:
+    """Times, durations, months, quarters and weeks, or None where the texts are others."""
+    if not found.outlines.are_few:
+        return None
+    texts = found.distinct.to_pylist()
+    reading = guess_clock(texts, found.outlines.count_cells, found.num_cells)
+    return None if reading is None else _quantity(found, nullable, reading)
+
+
+def moments_with_offsets(
+    found: ColumnEvidence, nullable: bool, pattern: str
+) -> QuantityColumn | str | None:
+    """Moments whose offsets differ; the pattern with the offset in it where there is only one.
+
+    None where the moments cannot be written back as they came.
+    """
+    texts = found.distinct.to_pylist()
+    ends = [re.search("(?:Z|[+-][0-9]{2}:?[0-9]{2})$", text) for text in texts]
+    counted = Counter(end[0] for end in ends if end is not None)
+    if len(counted) == 1:
+        return pattern.replace("%z", next(iter(counted)))
+    offsets = [offset for offset, _ in counted.most_common()]
+    if (spelling := guess_offsets(texts, pattern, offsets)) is None:
+        return None
+    return _quantity(found, nullable, NumberReading(spelling=spelling))
+
+
+def _quantity(found: ColumnEvidence, nullable: bool, reading: NumberReading) -> QuantityColumn:
+    is_word = pc.is_in(found.distinct, value_set=pa.array(reading.words, pa.string()))
+    texts = found.distinct.filter(pc.invert(is_word))
+    ends = pc.min_max(read_all(reading.spelling, texts).cast(pa.int64()))
+    return QuantityColumn(
+        name=found.name,
+        nullable=nullable,
+        minimum=str(ends["min"]),
+        maximum=str(ends["max"]),
         spelling=reading.spelling.pattern,
         words=reading.words,
     )

@@ -47,11 +47,13 @@ class TableSchema:
                 )
         if isinstance(constraint, Sum):
             for name in constraint.columns:
-                if not isinstance(self.column(name), NumberColumn):
+                column = self.column(name)
+                if not isinstance(column, NumberColumn) or column.storage == "string":
                     raise SchemaError(f"Constraint sum needs numbers; {name!r} is not one.")
         if isinstance(constraint, Inequality):
             low, high = self.column(constraint.low), self.column(constraint.high)
-            if low.kind != high.kind or low.kind not in ("number", "date", "datetime"):
+            is_text = "string" in (low.storage, high.storage)
+            if low.kind != high.kind or low.kind not in ("number", "date", "datetime") or is_text:
                 raise SchemaError(
                     "Constraint inequality compares two numbers, dates or datetimes; "
                     f"{low.name!r} is {low.kind} and {high.name!r} is {high.kind}."

@@ -14,6 +14,7 @@ from llmsynth.codec.column_code import SKIPPED, Tokens
 from llmsynth.codec.flat_places import flat_places
 from llmsynth.codec.frequent_values import with_frequent_values
 from llmsynth.codec.row_language import RowLanguage
+from llmsynth.codec.sentinels import with_sentinels
 from llmsynth.errors import SchemaError, SettingsError, TableError
 from llmsynth.generation.computed_columns import follows
 from llmsynth.generation.constraints import with_combinations
@@ -124,6 +125,7 @@ def prepare(
         rules = discover_rules(table, schema)
         schema = replace(schema, constraints=(*schema.constraints, *rules.exact))
     table, schema = with_text_bounds(table, schema, floor=floor)
+    schema = with_sentinels(table, schema)
     protected = protect_rare_values(table, schema, floor=floor, entities=entities)
     schema = with_combinations(table, protected.schema, floor=floor)
     schema = with_frequent_values(protected.table, schema, least_rows=floor, entities=entities)
