@@ -13,6 +13,12 @@ settings.register_profile("llmsynth", deadline=None)
 settings.load_profile("llmsynth")
 
 
+@pytest.fixture(autouse=True)
+def own_ledger(monkeypatch: pytest.MonkeyPatch, tmp_path_factory: pytest.TempPathFactory) -> None:
+    """No test writes to the ledger of whoever runs it."""
+    monkeypatch.setenv("LLMSYNTH_LEDGER", str(tmp_path_factory.getbasetemp() / "ledger"))
+
+
 @pytest.fixture
 def bucket(monkeypatch: pytest.MonkeyPatch) -> Iterator[str]:
     """Address of an empty bucket on a server of this machine that speaks S3."""

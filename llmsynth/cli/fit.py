@@ -13,6 +13,7 @@ import pyarrow as pa
 import typer
 
 from llmsynth.cli.failures import INTERRUPTED
+from llmsynth.cli.fit_ledger import LedgerCharge
 from llmsynth.cli.fit_work import fit_work, has_checkpoint
 from llmsynth.cli.groups import GroupOptions, fit_groups, is_of_groups, refuse_for_groups
 from llmsynth.cli.progress_bar import ProgressBar
@@ -140,6 +141,10 @@ def fit_command(
         str | None, typer.Option(help="Column that names whose row it is; else each row counts.")
     ] = None,
     rows_per_entity: Annotated[int, typer.Option(help="Most rows of one entity.")] = 1,
+    epsilon_cap: Annotated[
+        float | None,
+        typer.Option(help="Most epsilon that may ever be spent on this table; kept in its ledger."),
+    ] = None,
     insecure_seed: Annotated[
         int | None, typer.Option(help="Repeatable private noise, for experiments only.")
     ] = None,
@@ -227,7 +232,14 @@ def fit_command(
         rows_per_entity=rows_per_entity,
         insecure_seed=insecure_seed,
     )
-    fitting = fit_into(synthesizer, rows, out, launcher=launcher, sampled_from=source.sampled_from)
+    fitting = fit_into(
+        synthesizer,
+        rows,
+        out,
+        launcher=launcher,
+        sampled_from=source.sampled_from,
+        epsilon_cap=epsilon_cap,
+    )
     for line in fitting.lines:
         typer.echo(line)
     if fitting.is_partial:
@@ -257,12 +269,14 @@ def fit_into(
     *,
     launcher: Launcher | None = None,
     sampled_from: Mapping[str, object] | None = None,
+    epsilon_cap: float | None = None,
 ) -> Fitting:
     """Fit with a progress bar and a checkpoint, and save the synthesizer, whole or partial."""
     # The first report of a language model comes after a step, so a share alone says nothing.
     lines = []
     with fit_work(folder) as work:
         may_go_on = has_checkpoint(folder)
+        charge = LedgerCharge(synthesizer, table, folder, epsilon_cap)
         with ProgressBar("fit") as bar:
             synthesizer.fit(
                 table,
@@ -273,7 +287,9 @@ def fit_into(
             )
         if may_go_on and (bar.started_at or 0.0) > _TAKEN_UP:
             lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")
+        charge.bind(synthesizer)
         synthesizer.save(folder)
+        charge.finish()
     kilobytes = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) / 1000
     lines += learned_lines(synthesizer.provenance_)
     lines.append(f"Saved to {folder}, {kilobytes:,.0f} kB.")

@@ -16,6 +16,7 @@ from llmsynth.cli.record import part
 from llmsynth.errors import BundleError
 from llmsynth.privacy.ledger import KEY
 from llmsynth.privacy.settings import PrivacySettings
+from llmsynth.privacy.spending_ledger import SpendingLedger
 from llmsynth.schema import TableSchema
 from llmsynth.tables import read_table
 
@@ -51,8 +52,27 @@ def show_command(
             f"{folder} was fitted without differential privacy: {record.get('privacy')}",
             hint="`llmsynth fit --epsilon E` fits with it.",
         )
-    for line in ledger_lines(ledger):
+    lines = confirmation(folder)
+    for line in [*ledger_lines(ledger), *lines]:
         typer.echo(line)
+
+
+def confirmation(folder: Path) -> list[str]:
+    """Whether the owner's ledger confirms a bundle's account, in words.
+
+    Raises:
+        PrivacyError: the ledger was told of other weights or another account.
+    """
+    ledger = SpendingLedger()
+    entry = ledger.check(folder) if ledger.exists else None
+    if entry is None:
+        why = "does not know this synthesizer" if ledger.exists else "is not there"
+        return [f"NOT CONFIRMED: the ledger in {ledger.folder} {why}; anyone may have edited this."]
+    total, fits = ledger.spent(str(entry["id"]))
+    return [
+        f"Confirmed by the ledger in {ledger.folder}, by the hash of the weights.",
+        f"Begun on this data set, wherever: {fits} private fits, epsilon {total:.4g} added up.",
+    ]
 
 
 def plan_command(

@@ -112,7 +112,7 @@ def prepare(
             f"The table has {table.num_rows} rows; at least {fewest} are needed to learn from.",
             hint="Bring more rows, or pass keep_rare (--keep-rare) where no row needs protection.",
         )
-    data_hash = _hash(table)
+    data_hash = table_hash(table)
     floor = 1 if keep_rare else DEFAULT_FLOOR
     texts = OpenTexts(table=table, schema=schema)
     if not (keep_text or drop_text):
@@ -215,7 +215,7 @@ def _listed(names: Sequence[str]) -> str:
     return ", ".join(map(repr, names))
 
 
-def _hash(table: pa.Table) -> str:
+def table_hash(table: pa.Table) -> str:
     """sha256 of the table's Arrow stream."""
     digest = hashlib.sha256()
     with pa.ipc.new_stream(pa.PythonFile(_Digest(digest), mode="w"), table.schema) as stream:
