@@ -18,7 +18,7 @@ from llmsynth.personal_data.name_lists import (
 Look = Literal["full", "part", "shape", ""]
 
 _BETWEEN = re.compile(r"[\s,.;&()\"'“”·・*/-]|\b(?:and|und|et|y|e|en|und|och|ve|и|та|και|و)\b")
-_PARTICLES = frozenset(
+PARTICLES = frozenset(
     "von van der den de del della di da do dos das la le el al bin ibn ben abu abd zu zur ter ten "
     "y e af av mc mac st san the jr sr ii iii iv jnr snr phd md esq née nee geb".split()
 )
@@ -37,7 +37,7 @@ def name_look(text: str) -> Look:
         return ""
     own = [word for word in words if fold(word) not in LOW_TITLES]
     is_titled = len(own) < len(words) and fold(words[-1]) not in LOW_TITLES
-    names = [word for word in own if fold(word) not in _PARTICLES]
+    names = [word for word in own if fold(word) not in PARTICLES]
     if not names or len(words) > _MOST_WORDS or not (is_titled or _is_cased(names, text)):
         return ""
     if script(names[0]) in ("Han", "Kana", "Hangul"):

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
+from itertools import chain
 from typing import TYPE_CHECKING
 
 import pandas as pd
@@ -14,7 +14,10 @@ import pyarrow.compute as pc
 from llmsynth.errors import SettingsError
 from llmsynth.personal_data.detection import LEARNED_AS_THEY_ARE, detect
 from llmsynth.personal_data.kinds import LOW_TITLES, Kind
-from llmsynth.personal_data.pseudonyms import Pseudonyms
+from llmsynth.personal_data.name_lists import NAME_WORD, Sex, fold, sex_of_given_name
+from llmsynth.personal_data.name_shapes import PARTICLES
+from llmsynth.personal_data.pseudonyms import Pseudonyms, is_of_signs
+from llmsynth.personal_data.sexes import sex_by_pronouns, sex_by_title, sex_column
 from llmsynth.personal_data.text_spans import TextReplacer
 from llmsynth.schema.columns import TextColumn
 from llmsynth.schema.inference import infer_schema
@@ -23,8 +26,6 @@ from llmsynth.tables.reading import read_table
 
 if TYPE_CHECKING:
     from llmsynth.tables.reading import TableSource
-
-_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -155,10 +156,13 @@ def replaced(
         for name, kind in columns.items()
         if kind != "name"
     }
+    sexes = _sexes(table, names, texts)
+    for name, kind in columns.items():
+        pseudonyms.meet(kind, pc.unique(table[name].drop_null()).cast(pa.string()).to_pylist())
     account = []
     new = table
     for name, kind in sorted(columns.items(), key=lambda item: item[1] != "name"):
-        cells, counted = _column(table[name], name, kind, pseudonyms)
+        cells, counted = _column(table[name], name, kind, pseudonyms, sexes)
         new = new.set_column(new.column_names.index(name), name, cells)
         account.append(counted)
     known = {word for cells in names.values() for cell in cells for word in _words(cell)}
@@ -166,7 +170,9 @@ def replaced(
         replacer = TextReplacer(pseudonyms, known)
         cells = table[name].to_pylist()
         out = [
-            None if text is None else replacer(text, *_told_by_row(row, names, others))
+            None
+            if text is None
+            else replacer(text, *_told_by_row(row, names, others), sex=sexes[row])
             for row, text in enumerate(cells)
         ]
         if changed := sum(a != b for a, b in zip(cells, out, strict=True)):
@@ -184,30 +190,69 @@ def replaced(
     return Pseudonymized(table=new, columns=tuple(account), pseudonyms=pseudonyms)
 
 
+def _sexes(
+    table: pa.Table, names: Mapping[str, Sequence[str | None]], texts: Sequence[str]
+) -> list[Sex | None]:
+    """What each row tells of its person's sex: a column, a title, or the pronouns of its texts."""
+    told = sex_column(table) or [None] * table.num_rows
+    if not names:
+        return told
+    written = [table[name].to_pylist() for name in texts]
+    for row, sex in enumerate(told):
+        if sex is not None:
+            continue
+        titled = (sex_by_title(cell) for cells in names.values() if (cell := cells[row]))
+        # A name that has one sex everywhere says more than who else a text is about.
+        named = (sex_of_given_name(word) for cells in names.values() for word in _words(cells[row]))
+        spoken = (sex_by_pronouns(cell) for cells in written if (cell := cells[row]))
+        told[row] = next((own for own in chain(titled, named, spoken) if own), None)
+    return told
+
+
 def _column(
-    cells: pa.ChunkedArray, name: str, kind: Kind, pseudonyms: Pseudonyms
+    cells: pa.ChunkedArray,
+    name: str,
+    kind: Kind,
+    pseudonyms: Pseudonyms,
+    sexes: Sequence[Sex | None],
 ) -> tuple[pa.Array, ReplacedColumn]:
-    coded = cells.cast(pa.string()).combine_chunks().dictionary_encode()
-    texts = coded.dictionary.to_pylist()
-    new = pa.array([pseudonyms.of(kind, text) for text in texts], pa.string())
-    out = new.take(coded.indices)
+    texts = cells.cast(pa.string()).to_pylist()
+    by_sex = sexes if kind == "name" else [None] * len(texts)
+    # One look-up for each different pair of a text and a sex.
+    made = {
+        (text, sex): pseudonyms.of(kind, text, sex=sex)
+        for text, sex in dict.fromkeys(zip(texts, by_sex, strict=True))
+        if text is not None
+    }
+    out = pa.array([made.get(pair) for pair in zip(texts, by_sex, strict=True)], pa.string())
     if not pa.types.is_string(cells.type):
-        out = out.cast(cells.type)
-    count = int(pc.sum(coded.indices.is_valid()).as_py() or 0)
-    return out, ReplacedColumn(name=name, kind=kind, cells=count, values=len(texts))
+        out = _as_before(out, cells.type)
+    count = len(texts) - cells.null_count
+    different = len({text for text, _ in made})
+    return out, ReplacedColumn(name=name, kind=kind, cells=count, values=different)
+
+
+def _as_before(texts: pa.Array, kind: pa.DataType) -> pa.Array:
+    """The column's own type; a wider one where keys had to grow by a digit."""
+    try:
+        return texts.cast(kind)
+    except pa.ArrowInvalid:
+        return texts.cast(pa.int64()) if pa.types.is_integer(kind) else texts
 
 
 def _told_by_row(
     row: int,
-    names: Mapping[str, Sequence[object]],
+    names: Mapping[str, Sequence[str | None]],
     others: Mapping[str, tuple[Kind, Sequence[str | None]]],
 ) -> tuple[set[str], dict[str, Kind]]:
     """Words of the row's names, and its other personal cells."""
     words = {word for cells in names.values() for word in _words(cells[row])}
     held = {text: kind for kind, cells in others.values() if (text := cells[row]) is not None}
-    return words, held
+    # Without blanks between words a name is found only as a whole.
+    signs = {cell: "name" for cells in names.values() if (cell := cells[row]) and is_of_signs(cell)}
+    return words, held | signs
 
 
-def _words(cell: object) -> list[str]:
-    words = [] if cell is None else [word.lower() for word in _WORD.findall(str(cell))]
-    return [word for word in words if word not in LOW_TITLES]
+def _words(cell: str | None) -> list[str]:
+    words = [] if cell is None else [fold(word) for word in NAME_WORD.findall(cell)]
+    return [word for word in words if word not in LOW_TITLES and word not in PARTICLES]

@@ -5,24 +5,43 @@ from __future__ import annotations
 import re
 from collections import Counter
 from collections.abc import Collection, Mapping
+from itertools import pairwise
 
+from llmsynth.personal_data.common_words import COMMON_WORDS
 from llmsynth.personal_data.kinds import (
     ADDRESS,
     CALLED,
     PATTERNS,
     RECORD_NUMBER,
-    TITLES,
     Kind,
 )
-from llmsynth.personal_data.name_lists import family_names, fold, given_names
-from llmsynth.personal_data.pseudonyms import Pseudonyms
-
-_TITLED = re.compile(
-    rf"\b(?:{'|'.join(TITLES)})\b\.?\s+"
-    r"(?P<names>[A-Z][^\W\d_]+(?:[ -][A-Z][^\W\d_]+){0,2})"
+from llmsynth.personal_data.name_lists import (
+    NAME_WORD,
+    Sex,
+    family_names,
+    fold,
+    given_names,
+    script,
+    sex_of_given_name,
 )
-_CAPITALISED = re.compile(r"\b[A-Z][^\W\d_]+(?:['’-][^\W\d_]+)*\b")
-_ANY_WORD = re.compile(r"[^\W\d_]+(?:['’-][^\W\d_]+)*")
+from llmsynth.personal_data.pseudonyms import Pseudonyms
+from llmsynth.personal_data.sexes import sex_by_pronouns, sex_by_title
+
+_TEXT_TITLES = (
+    r"mr|mrs|ms|miss|mx|dr|prof|doctor|professor|herr|frau|mme|mlle|monsieur|madame|señora?|sra|"
+    r"signora?"
+)
+_WORDS = NAME_WORD.pattern
+_TITLED = re.compile(
+    rf"\b(?P<title>{_TEXT_TITLES})\b\.?\s+(?P<names>{_WORDS}(?:[ -]{_WORDS}){{0,2}})", re.I
+)
+_SMALL_TITLES = frozenset({"mr", "mrs", "mx", "dr", "prof", "herr", "frau", "mme", "mlle"})
+"""In small letters these stand before names alone; "ms", "miss" and "doctor" do not."""
+_CUED = re.compile(
+    r"\b(?:my name is|my name's|name is|i am called|is called|named|hi|hello|hey|dear|"
+    rf"thanks|thank you),? (?P<names>{_WORDS})",
+    re.I,
+)
 _SHORTEST_NAME = 2
 _SHORTEST_VALUE = 5
 """Characters of a cell that is looked for in its row's texts."""
@@ -44,24 +63,31 @@ class TextReplacer:
         self.counts: Counter[str] = Counter()
 
     def __call__(
-        self, text: str, own: Collection[str] = (), cells: Mapping[str, Kind] | None = None
+        self,
+        text: str,
+        own: Collection[str] = (),
+        cells: Mapping[str, Kind] | None = None,
+        *,
+        sex: Sex | None = None,
     ) -> str:
         """The text with its personal data replaced.
 
         Args:
             own: words of the names in the row's other columns, in lower case.
             cells: the row's other personal cells, which are replaced wherever they stand.
+            sex: of the row's person; the text's pronouns tell it where omitted.
         """
         self._made: list[str] = []
+        self._sex = sex
         for cell, kind in sorted((cells or {}).items(), key=lambda item: -len(item[0])):
-            if len(cell) >= _SHORTEST_VALUE and cell in text:
+            if (len(cell) >= _SHORTEST_VALUE or kind == "name") and cell in text:
                 text = text.replace(cell, self._replaced(kind, cell))
         for kind, pattern, check in PATTERNS:
             text = pattern.sub(lambda m, k=kind, c=check: self._span(m, k, c), text)  # type: ignore[misc]
         text = ADDRESS.sub(lambda m: self._replaced("address", m.group()), text)
         text = CALLED.sub(lambda m: self._part(m, "number", "phone"), text)
         text = RECORD_NUMBER.sub(lambda m: self._part(m, "id", "id"), text)
-        text = self._with_names(text, frozenset(own))
+        text = self._with_names(text, frozenset(own), sex or sex_by_pronouns(text))
         return "".join(self._filled(c) for c in text)
 
     def _filled(self, character: str) -> str:
@@ -81,41 +107,76 @@ class TextReplacer:
     def _replaced(self, kind: Kind, text: str) -> str:
         """A character that stands for the replacement, so that nothing finds it once more."""
         self.counts[kind] += 1
-        self._made.append(self._pseudonyms.of(kind, text))
+        self._made.append(self._pseudonyms.of(kind, text, sex=self._sex))
         return chr(_MARK + len(self._made) - 1)
 
-    def _with_names(self, text: str, own: frozenset[str]) -> str:
-        spans: set[tuple[int, int]] = set()
+    def _with_names(self, text: str, own: frozenset[str], sex: Sex | None) -> str:
+        spans: dict[tuple[int, int], Sex | None] = {}
         for found in _TITLED.finditer(text):
-            start = found.start("names")
-            for n, word in enumerate(_CAPITALISED.finditer(found.group("names"))):
-                if n == 0 or self._may_name(word.group()):
-                    spans.add((start + word.start(), start + word.end()))
-        words = list(_CAPITALISED.finditer(text))
-        for n, word in enumerate(words):
-            following = words[n + 1] if n + 1 < len(words) else None
-            is_pair = following is not None and text[word.end() : following.start()] == " "
-            if is_pair and following is not None and self._is_person(word, following):
-                spans |= {word.span(), following.span()}
-        spans |= {w.span() for w in _ANY_WORD.finditer(text) if self._is_own(w.group(), own)}
+            start, title = found.start("names"), found.group("title")
+            for n, word in enumerate(NAME_WORD.finditer(found.group("names"))):
+                is_name = n == 0 and self._follows(word.group(), title)
+                if not is_name and not self._may_name(word.group()):
+                    break
+                spans[start + word.start(), start + word.end()] = sex_by_title(title)
+        for found in _CUED.finditer(text):
+            if fold(found.group("names")) in given_names() and self._may_name(found.group("names")):
+                spans.setdefault(found.span("names"), None)
+        words = list(NAME_WORD.finditer(text))
+        for word, following in pairwise(words):
+            is_pair = text[word.end() : following.start()] in (" ", ", ")
+            if is_pair and self._is_person(word.group(), following.group()):
+                spans.setdefault(word.span(), None)
+                spans.setdefault(following.span(), None)
+        for word in words:
+            if self._is_own(word.group(), own):
+                spans[word.span()] = sex
         if not spans:
             return text
         self.counts["name"] += len(spans)
         out, at = [], 0
-        for start, end in sorted(spans):
-            out += [text[at:start], self._pseudonyms.word(text[start:end])]
+        for (start, end), known in sorted(spans.items()):
+            if start < at:
+                continue
+            name = text[start:end]
+            told = known or sex_of_given_name(name) or sex
+            out += [text[at:start], self._pseudonyms.word(name, sex=told)]
             at = end
         return "".join([*out, text[at:]])
 
-    def _is_own(self, word: str, own: frozenset[str]) -> bool:
-        return len(word) >= _SHORTEST_NAME and word[0].isupper() and word.lower() in own
+    def _follows(self, word: str, title: str) -> bool:
+        """Whether the word after a title is a name."""
+        if not word[0].islower():
+            return len(word) > 1
+        return self._may_name(word) or (
+            fold(title) in _SMALL_TITLES and len(word) > 1 and not _is_common(word)
+        )
 
-    def _is_person(self, first: re.Match[str], second: re.Match[str]) -> bool:
-        low, high = fold(first.group()), fold(second.group())
+    def _is_own(self, word: str, own: frozenset[str]) -> bool:
+        low = fold(word)
+        # "Will" is the row's name; "will" may be one, where the row calls him so in small letters.
+        is_name = not word[0].islower() or not _is_common(word)
+        return len(word) >= _SHORTEST_NAME and low in own and is_name
+
+    def _is_person(self, first: str, second: str) -> bool:
+        if not (self._is_spelled(first) and self._is_spelled(second)):
+            return False
+        low, high = fold(first), fold(second)
         if low in self._names and high in self._names:
             return True
-        return low in given_names() and high in family_names()
+        return (low in given_names() and high in family_names()) or (
+            script(first) == "Cyrillic" and low in family_names() and high in given_names()
+        )
+
+    def _is_spelled(self, word: str) -> bool:
+        """Spelled as names are: begun large, or in small letters when no other word is meant."""
+        return len(word) > 1 and (not word[0].islower() or (len(word) > 2 and not _is_common(word)))
 
     def _may_name(self, word: str) -> bool:
         low = fold(word)
-        return low in self._names or low in given_names() or low in family_names()
+        is_known = low in self._names or low in given_names() or low in family_names()
+        return is_known and self._is_spelled(word)
+
+
+def _is_common(word: str) -> bool:
+    return fold(word) in COMMON_WORDS
