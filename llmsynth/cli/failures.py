@@ -13,6 +13,9 @@ import typer
 
 from llmsynth.errors import LlmsynthError, MissingExtraError
 from llmsynth.tables.reading_notes import ReadingWarning
+from llmsynth.tables.respelling import RespellingWarning
+
+_TOLD = (ReadingWarning, RespellingWarning)
 
 WRONG_INPUT = 2
 PARTIAL = 3
@@ -66,7 +69,8 @@ def _notes_told() -> Iterator[None]:
     """Tell what was decided while a table was read in a line each, on stderr, once."""
     told = set[str]()
     with warnings.catch_warnings():
-        warnings.simplefilter("always", ReadingWarning)
+        for kind in _TOLD:
+            warnings.simplefilter("always", kind)
         shown = warnings.showwarning
 
         def show(
@@ -77,7 +81,7 @@ def _notes_told() -> Iterator[None]:
             file: TextIO | None = None,
             line: str | None = None,
         ) -> None:
-            if not isinstance(message, ReadingWarning):
+            if not isinstance(message, _TOLD):
                 shown(message, category, filename, lineno, file, line)
             elif str(message) not in told:
                 told.add(str(message))

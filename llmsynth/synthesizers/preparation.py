@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import hashlib
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, replace
 
@@ -26,6 +27,7 @@ from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.open_texts import OpenTexts, with_open_texts
 from llmsynth.synthesizers.text_bounds import with_text_bounds
 from llmsynth.tables.conforming import conform
+from llmsynth.tables.respelling import RespellingWarning, respelled_lines
 
 Mask = npt.NDArray[np.bool_]
 _FEWEST_ROWS = 20
@@ -98,7 +100,9 @@ def prepare(
     """
     _check_to_fill(to_fill or {}, table)
     schema = schema or infer_schema(table, target=target)
-    table = conform(table, schema)
+    raw, table = table, conform(table, schema)
+    for line in respelled_lines(raw, table, schema):
+        warnings.warn(RespellingWarning(line), stacklevel=3)
     dropped: tuple[str, ...] = ()
     if drop_text:
         table, schema, dropped = _without_text(table, schema)
