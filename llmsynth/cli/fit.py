@@ -67,7 +67,12 @@ def fit_command(
             "that need not fit into memory.",
         ),
     ],
-    out: Annotated[Path, typer.Option(help="Folder for the synthesizer, made where needed.")],
+    out: Annotated[
+        Path | None,
+        typer.Option(
+            help="Folder for the synthesizer, made where needed; the table's name when omitted."
+        ),
+    ] = None,
     target: Target = None,
     schema: SchemaFile = None,
     model: Annotated[
@@ -179,6 +184,7 @@ def fit_command(
         others = {"--target": target, "--entity": entity}
         given = {name: value is not None for name, value in others.items()}
         refuse_for_groups(given | {"--on": on is Place.ray})
+    out = _named_after(table) if out is None else out
     prepare_folder(out, of_groups=group_by is not None)
     source = table_to_learn(table, fit_rows, missing or (), seed=seed)
     rows = source.rows
@@ -250,6 +256,12 @@ def fit_command(
         )
         raise typer.Exit(INTERRUPTED)
     typer.echo(f"Next: llmsynth sample {out} --rows {rows.num_rows} --out synthetic.csv")
+
+
+def _named_after(table: str) -> Path:
+    """A folder here with the table's name, less its endings: `people` for `data/people.csv`."""
+    name = table.split("?")[0].rstrip("/").rsplit("/", 1)[-1].split(".")[0]
+    return Path("table" if name in ("", "-") else name)
 
 
 @dataclass(frozen=True, kw_only=True)
