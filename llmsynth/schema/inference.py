@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 import pyarrow as pa
@@ -26,6 +27,7 @@ from llmsynth.schema.columns import (
     NumberColumn,
     TextColumn,
 )
+from llmsynth.schema.declared_categories import declared_categories
 from llmsynth.schema.evidence import ColumnEvidence
 from llmsynth.schema.identifier_patterns import FEWEST_ROWS, row_number_pattern, text_pattern
 from llmsynth.schema.number_texts import (
@@ -45,6 +47,7 @@ from llmsynth.schema.storage import is_supported, plain
 from llmsynth.schema.table_schema import TableSchema
 
 _MOST_CODES = 12
+_MOST_DECLARED = 0.2
 _FEWEST_ROWS_FOR_CODES = 200
 _MOST_TARGET_CLASSES = 20
 _SPELLINGS = (("true", "false"), ("True", "False"), ("TRUE", "FALSE"))
@@ -76,7 +79,27 @@ def infer_schema(table: pa.Table, *, target: str | None = None) -> TableSchema:
         found = ColumnEvidence(name, column.type, kept=sys.maxsize)
         found.add(column)
         evidence.append(found)
-    return decided(evidence, target)
+    declared = declared_categories(table)
+    schema = decided(evidence, target)
+    columns = (
+        _declared(column, found, declared[column.name]) if column.name in declared else column
+        for column, found in zip(schema.columns, evidence, strict=True)
+    )
+    return replace(schema, columns=tuple(columns))
+
+
+def _declared(column: Column, found: ColumnEvidence, order: Sequence[str]) -> Column:
+    """Categories as the table's own type lists them; those without a cell cannot be learned."""
+    if not pa.types.is_string(found.kind) or not found.num_cells:
+        return column
+    held = set(found.distinct.to_pylist())
+    if not held <= set(order):
+        return column
+    categories = tuple(text for text in order if text in held)
+    # A dictionary may be a mere encoding of names or remarks, which are no categories.
+    if not isinstance(column, CategoryColumn) and len(held) > _MOST_DECLARED * found.num_cells:
+        return column
+    return CategoryColumn(name=column.name, nullable=column.nullable, categories=categories)
 
 
 def refuse_unsupported(name: str, kind: pa.DataType) -> None:

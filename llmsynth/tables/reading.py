@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-import gzip
 import os
 import sys
-import zlib
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -16,8 +14,12 @@ import pyarrow as pa
 from llmsynth.errors import TableError
 from llmsynth.tables.binary_files import is_arrow, is_parquet, parse_arrow, parse_parquet
 from llmsynth.tables.csv_reading import parse_csv
+from llmsynth.tables.declared_types import in_plain_types
+from llmsynth.tables.foreign_files import foreign_reader, refuse_no_table
+from llmsynth.tables.json_records import is_json, parse_json
 from llmsynth.tables.memory_sources import from_memory
-from llmsynth.tables.reading_notes import notes_of, warn_of, with_notes
+from llmsynth.tables.packed_files import unpacked
+from llmsynth.tables.reading_notes import notes_of, warn_of
 from llmsynth.tables.reading_settings import ReadingSettings, settings_in_force
 from llmsynth.tables.table_checks import checked, with_missing
 
@@ -28,7 +30,6 @@ if TYPE_CHECKING:
     TableSource: TypeAlias = str | os.PathLike[str] | pa.Table | pd.DataFrame | datasets.Dataset
 
 STANDARD_INPUT = "-"
-_GZIP = b"\x1f\x8b"
 
 
 def read_table(
@@ -44,8 +45,10 @@ def read_table(
     warned of, one `ReadingWarning` a decision, and stays with the table: `notes_of(table)`.
 
     Args:
-        source: a path, `-` for standard input (CSV with `,` `;` tab or `|`, Parquet, Arrow IPC or
-            Feather, each also gzipped), or a pandas DataFrame, Arrow table or `datasets.Dataset`.
+        source: a path, `-` for standard input, or a table in memory (pandas, polars, DuckDB,
+            `datasets.Dataset`, whatever has an Arrow stream). A file is told by its first bytes:
+            CSV, JSON records, Parquet, Arrow, Feather, ORC, Excel, SQLite, DuckDB, Stata, SPSS or
+            SAS, also gzipped, or with bz2, xz, zstd, zip or tar.
             CSV cells come out as strings; typed columns keep their type. An unquoted empty CSV
             cell, a NaN and a null are missing; `NA`, `None`, `?` and `""` are data.
         missing: texts that stand for a missing cell in this table, such as `?`.
@@ -58,7 +61,7 @@ def read_table(
             was found, and what to do.
     """
     table = read_noted(source, missing=missing, encoding=encoding, settings=settings)
-    if isinstance(source, str | os.PathLike):
+    if not isinstance(source, pa.Table):
         warn_of(notes_of(table))
     return table
 
@@ -83,23 +86,28 @@ def read_noted(
     held = from_memory(source)
     if held is not None:
         table, label = held
-        notes = notes_of(table)
     elif isinstance(source, str | os.PathLike):
         label = os.fspath(source)
         if label == STANDARD_INPUT:
             label, data = "standard input", sys.stdin.buffer.read()
         else:
             data = _content(Path(source))
-        if data.startswith(_GZIP):
-            data = _unzipped(data, label)
+        data, label = unpacked(data, settings, label=label)
         table = _parse(data, label, settings)
-        notes = notes_of(table)
+    elif callable(read := getattr(source, "read", None)):
+        held_text = read()
+        data = held_text.encode("utf-8") if isinstance(held_text, str) else bytes(held_text)
+        data, label = unpacked(data, settings, label="the file")
+        table = _parse(data, label, settings)
     else:
         raise TableError(
             f"Expected a path or a table, got {type(source).__name__}.",
-            hint="Give a CSV, Parquet or Arrow file, a DataFrame, an Arrow table or a Dataset.",
+            hint="Give a file, a DataFrame, an Arrow table, a Dataset, or records; an array as "
+            "pandas.DataFrame(array).",
         )
-    return with_notes(with_missing(checked(table, label=label), missing), notes)
+    table = in_plain_types(table, label=label)
+    made = with_missing(checked(table, label=label), missing)
+    return made.replace_schema_metadata(table.schema.metadata)
 
 
 def _parse(data: bytes, label: str, settings: ReadingSettings) -> pa.Table:
@@ -109,11 +117,11 @@ def _parse(data: bytes, label: str, settings: ReadingSettings) -> pa.Table:
         return parse_parquet(data, label=label)
     if is_arrow(data, label):
         return parse_arrow(data, label=label)
-    if data.startswith(b"PK\x03\x04"):
-        raise TableError(
-            f"{label}: this is a ZIP or Excel file, not a table of text.",
-            hint="Unpack it, or save the sheet as CSV.",
-        )
+    if reader := foreign_reader(data):
+        return reader(data, settings, label)
+    refuse_no_table(data, label=label)
+    if is_json(data, label):
+        return parse_json(data, label=label)
     return parse_csv(data, label=label, settings=settings)
 
 
@@ -124,14 +132,4 @@ def _content(path: Path) -> bytes:
         reason = error.strerror or type(error).__name__
         raise TableError(
             f"{path}: the file cannot be read: {reason}.", hint="Check the path."
-        ) from error
-
-
-def _unzipped(data: bytes, label: str) -> bytes:
-    try:
-        return gzip.decompress(data)
-    except (EOFError, OSError, zlib.error) as error:
-        raise TableError(
-            f"{label}: the gzip file is damaged or cut short: {error}.",
-            hint="Fetch or write it again.",
         ) from error

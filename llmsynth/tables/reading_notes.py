@@ -56,10 +56,10 @@ class ReadingWarning(UserWarning):
 
 def with_notes(table: pa.Table, notes: Sequence[ReadingNote]) -> pa.Table:
     """The table with these notes in its metadata, and no others."""
-    if not notes:
-        return table.replace_schema_metadata(None)
-    text = json.dumps([dataclasses.asdict(note) for note in notes])
-    return table.replace_schema_metadata({_KEY: text.encode()})
+    metadata = {key: held for key, held in (table.schema.metadata or {}).items() if key != _KEY}
+    if notes:
+        metadata[_KEY] = json.dumps([dataclasses.asdict(note) for note in notes]).encode()
+    return table.replace_schema_metadata(metadata or None)
 
 
 def notes_of(table: pa.Table) -> tuple[ReadingNote, ...]:

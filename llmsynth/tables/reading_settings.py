@@ -27,6 +27,7 @@ class ReadingSettings:
         sheet: of a workbook, by name or number from 1.
         member: the file to read in an archive.
         database_table: the table to read in a database file.
+        max_bytes: most bytes of a file once it is unpacked.
     """
 
     encoding: str | None = None
@@ -38,6 +39,7 @@ class ReadingSettings:
     sheet: str | None = None
     member: str | None = None
     database_table: str | None = None
+    max_bytes: int | None = None
 
     def __post_init__(self) -> None:
         if self.header_line is not None and self.header_line < 1:

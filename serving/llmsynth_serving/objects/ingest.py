@@ -32,6 +32,7 @@ from llmsynth.tables.csv_pieces import csv_pieces
 from llmsynth.tables.parquet_shards import ParquetShards
 from llmsynth.tables.reading import read_noted
 from llmsynth.tables.reading_notes import ReadingNote, notes_of
+from llmsynth.tables.reading_settings import ReadingSettings
 from llmsynth.tables.table_checks import checked
 from llmsynth_serving.objects.profiles import Profile, of_file, of_table
 from llmsynth_serving.processes.fork_server import serve
@@ -88,7 +89,8 @@ def ingest(
             raise
         except TableError:
             pass  # Read whole, the file tells what is wrong, and in which line.
-    table = read_noted(source, missing=missing or ())
+    settings = ReadingSettings(max_bytes=max_bytes)
+    table = read_noted(source, missing=missing or (), settings=settings)
     limits.check(table, table.num_rows)
     _refuse_nul(table)
     schema = infer_schema(table)
