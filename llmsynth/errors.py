@@ -89,6 +89,10 @@ class TrainingError(LlmsynthError, RuntimeError):
     """The model could not be trained on this table."""
 
 
+class TooLittleLearnedWarning(UserWarning):
+    """A time limit ended a fit before the model had learned much."""
+
+
 class PrivacyError(LlmsynthError, RuntimeError):
     """A differential privacy claim cannot be made or kept."""
 

@@ -19,6 +19,8 @@ _TOLD = (ReadingWarning, RespellingWarning)
 
 WRONG_INPUT = 2
 PARTIAL = 3
+TOO_LITTLE = 4
+"""A time limit ended a fit before the model had learned much; what there is, is saved."""
 INTERRUPTED = 130
 """128 and the number of SIGINT, as shells have it."""
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import warnings
 from collections.abc import Mapping
 from dataclasses import dataclass
 from enum import StrEnum
@@ -12,7 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import pyarrow as pa
 import typer
 
-from llmsynth.cli.failures import INTERRUPTED
+from llmsynth.cli.failures import INTERRUPTED, TOO_LITTLE
 from llmsynth.cli.fit_ledger import LedgerCharge
 from llmsynth.cli.fit_work import fit_work, has_checkpoint
 from llmsynth.cli.groups import GroupOptions, fit_groups, is_of_groups, refuse_for_groups
@@ -29,7 +30,7 @@ from llmsynth.cli.shared_options import (
     Target,
 )
 from llmsynth.cli.table_source import schema_to_learn, table_to_learn
-from llmsynth.errors import SettingsError
+from llmsynth.errors import SettingsError, TooLittleLearnedWarning
 from llmsynth.relational.no_private_fit import refuse_privacy
 from llmsynth.schema import TableSchema
 
@@ -168,7 +169,10 @@ def fit_command(
         ),
     ] = None,
 ) -> None:
-    """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there."""
+    """Learn a table. Ctrl-C keeps what is learned; the same command then goes on from there.
+
+    Exit status 4 where --max-minutes ended the fit before much was learned.
+    """
     if shard_weights and (model == "compact" or group_by is not None):
         raise SettingsError("--shard-weights is for a pretrained --model of single rows.")
     typed = TableSchema.read(schema) if schema is not None else None
@@ -256,6 +260,8 @@ def fit_command(
         )
         raise typer.Exit(INTERRUPTED)
     typer.echo(f"Next: llmsynth sample {out} --rows {rows.num_rows} --out synthetic.csv")
+    if fitting.is_too_little:
+        raise typer.Exit(TOO_LITTLE)
 
 
 def _named_after(table: str) -> Path:
@@ -270,6 +276,8 @@ class Fitting:
 
     lines: list[str]
     is_partial: bool
+    is_too_little: bool
+    """Whether a time limit came before much was learned."""
     sequel: str
     """What the same command does next."""
 
@@ -289,7 +297,9 @@ def fit_into(
     with fit_work(folder) as work:
         may_go_on = has_checkpoint(folder)
         charge = LedgerCharge(synthesizer, table, folder, epsilon_cap)
-        with ProgressBar("fit") as bar:
+        with ProgressBar("fit") as bar, warnings.catch_warnings():
+            # It is told in the first line, and by the exit status.
+            warnings.simplefilter("ignore", TooLittleLearnedWarning)
             synthesizer.fit(
                 table,
                 checkpoint_dir=work,
@@ -310,6 +320,7 @@ def fit_into(
     return Fitting(
         lines=lines,
         is_partial=synthesizer.training_.stopped == "interrupted",
+        is_too_little=synthesizer.training_.trained != "enough",
         sequel="goes on from its work files" if goes_on else "starts afresh",
     )
 

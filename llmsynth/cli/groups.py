@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -9,11 +10,11 @@ from typing import TYPE_CHECKING
 
 import typer
 
-from llmsynth.cli.failures import PARTIAL
+from llmsynth.cli.failures import PARTIAL, TOO_LITTLE
 from llmsynth.cli.fit_work import fit_work
 from llmsynth.cli.guard_words import guard_line
 from llmsynth.cli.progress_bar import ProgressBar
-from llmsynth.errors import SettingsError
+from llmsynth.errors import SettingsError, TooLittleLearnedWarning
 from llmsynth.relational.joining_file import GROUPS
 from llmsynth.tables import write_table
 
@@ -87,11 +88,25 @@ def fit_groups(table: pa.Table, folder: Path, options: GroupOptions) -> None:
         seed=options.seed,
     )
     with fit_work(folder) as work:
-        with ProgressBar("fit") as bar:
+        with ProgressBar("fit") as bar, warnings.catch_warnings():
+            # It is told in the first line, and by the exit status.
+            warnings.simplefilter("ignore", TooLittleLearnedWarning)
             synthesizer.fit(table, checkpoint_dir=work, progress=bar)
         synthesizer.save(folder)
+    if synthesizer.too_little_:
+        typer.echo(too_little_line(synthesizer.too_little_))
     typer.echo(_learned(synthesizer))
     typer.echo(f"Next: llmsynth sample {folder} --groups 500 --out synthetic.csv")
+    if synthesizer.too_little_:
+        raise typer.Exit(TOO_LITTLE)
+
+
+def too_little_line(parts: Sequence[str]) -> str:
+    """That the time limit came before some parts had learned much."""
+    return (
+        f"TOO LITTLE LEARNED of {', '.join(parts)}: the time limit came too early. New rows of "
+        "these keep little more than each column by itself: give more --max-minutes."
+    )
 
 
 def sample_groups(

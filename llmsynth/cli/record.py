@@ -19,12 +19,14 @@ def learned_lines(record: Record) -> list[str]:
     """What was learned, how long it took, how well it went, and what was held back."""
     data, training = part(record, "data"), part(record, "training")
     lines = [
+        *too_little_lines(record),
         f"Learned {_count(data, 'rows')} rows of {_count(data, 'columns')} columns in "
         f"{_decimal(record, 'fit_seconds', 1)} seconds: {_decimal(training, 'epochs', 1)} epochs, "
         f"{_count(part(record, 'model'), 'parameters')} parameters.",
         f"{_held_out(training)}; training ended {_ending(training)}.",
         protected_line(record),
     ]
+    lines += target_lines(record)
     lines += personal_lines(record)
     lines += text_lines(record)
     lines += rule_lines(record)
@@ -112,6 +114,42 @@ def rule_lines(record: Record) -> list[str]:
 def _some(words: list[str], most: int = _SHOWN_RULES) -> str:
     more = len(words) - most
     return "; ".join(words[:most]) + (f"; and {more} more" if more > 0 else "")
+
+
+def too_little_lines(record: Record) -> list[str]:
+    """That a time limit came before much was learned; nothing where enough was."""
+    training = part(record, "training")
+    if training.get("trained", "enough") == "enough":
+        return []
+    return [
+        f"TOO LITTLE LEARNED: the time limit came after {_count(training, 'steps')} steps, "
+        f"{_decimal(training, 'epochs', 2)} passes over the rows. Rows of this model keep little "
+        "more than each column by itself: give more --max-minutes, or fewer rows or columns."
+    ]
+
+
+def target_lines(record: Record) -> list[str]:
+    """How the target was taught, and that its shares were set to the table's."""
+    told = part(part(record, "training"), "target")
+    if not told:
+        return []
+    column, lines = told.get("column"), []
+    if told.get("teacher_loss") is not None:
+        compared = (
+            f"{_decimal(told, 'teacher_loss', 3)} by boosting, {_decimal(told, 'model_loss', 3)} "
+            f"by the model, on {_count(told, 'held_out_rows')} held-out rows"
+        )
+        done = "was taught boosting's answers" if told.get("taught") else "keeps its own"
+        lines.append(f"Target {column}: loss {compared}; the model {done}.")
+    if told.get("rows_drawn"):
+        shares = part(told, "shares")
+        off = [
+            f"{value} {_decimal(part(shares, value), 'before', 4)}"
+            f" to {_decimal(part(shares, value), 'after', 4)}"
+            for value in shares
+        ]
+        lines.append(f"Shares of {column} in new rows set to the table's: {', '.join(off)}.")
+    return lines
 
 
 def is_partial(record: Record) -> bool:

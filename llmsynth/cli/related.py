@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -9,11 +10,12 @@ from typing import Annotated
 
 import typer
 
-from llmsynth.cli.failures import PARTIAL
+from llmsynth.cli.failures import PARTIAL, TOO_LITTLE
 from llmsynth.cli.fit_work import fit_work
+from llmsynth.cli.groups import too_little_line
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.shared_options import DropText, MaxSeconds, Missing, Temperature, TopP
-from llmsynth.errors import SettingsError
+from llmsynth.errors import SettingsError, TooLittleLearnedWarning
 from llmsynth.relational.joining_file import RELATED
 from llmsynth.schema.metadata_set import MetadataSet
 from llmsynth.tables import read_table, write_table
@@ -69,12 +71,18 @@ def fit_related_command(
         seed=seed,
     )
     with fit_work(out) as work:
-        with ProgressBar("fit") as bar:
+        with ProgressBar("fit") as bar, warnings.catch_warnings():
+            # It is told in the first line, and by the exit status.
+            warnings.simplefilter("ignore", TooLittleLearnedWarning)
             synthesizer.fit(tables, checkpoint_dir=work, progress=bar)
         out.mkdir(parents=True, exist_ok=True)
         synthesizer.save(out)
+    if synthesizer.too_little_:
+        typer.echo(too_little_line(synthesizer.too_little_))
     typer.echo(f"Learned {len(tables)} tables in {synthesizer.fit_seconds_:.0f} seconds.")
     typer.echo(f"Next: llmsynth sample-related {out} --scale 1.0 --out synthetic")
+    if synthesizer.too_little_:
+        raise typer.Exit(TOO_LITTLE)
 
 
 def sample_related_command(

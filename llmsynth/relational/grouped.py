@@ -54,6 +54,10 @@ class GroupedSynthesizer:
         schema, missing, keep_rare, drop_text, seed: as in `Synthesizer`.
         max_minutes, max_epochs, hidden_size, num_layers: as in `Synthesizer`; minutes of both.
         epsilon: refused: groups have no private fit.
+
+    Attributes:
+        too_little_: after a fit, the parts (`entities`, `rows`, `texts`) for which the time limit
+            came before much was learned.
     """
 
     def __init__(
@@ -91,6 +95,7 @@ class GroupedSynthesizer:
         self.max_minutes, self.max_epochs = max_minutes, max_epochs
         self.hidden_size, self.num_layers = hidden_size, num_layers
         self.seed = seed
+        self.too_little_: list[str] = []
 
     def fit(
         self,
@@ -131,23 +136,29 @@ class GroupedSynthesizer:
         heads.fit(layout.heads, checkpoint_dir=folder and folder / _HEADS)
         if minutes is not None:
             minutes = max(minutes - (time.perf_counter() - started) / 60, 0.01)
+        rows = self._synthesizer(minutes)
         self.rows_ = layout.model(self.lags, heads.schema_).fit(
             layout.rows,
             layout.plan,
             layout.ticks,
-            self._synthesizer(minutes),
+            rows,
             schema=layout.row_schema,
             checkpoint_dir=folder and folder / "rows",
             progress=progress,
         )
         self.texts_ = None
         if layout.texts:
+            if minutes is not None and self.max_minutes is not None:
+                minutes = max(self.max_minutes - (time.perf_counter() - started) / 60, 0.01)
             self.texts_ = GroupTexts.fit(
                 layout,
-                self._synthesizer(self.max_minutes and self.max_minutes * _TEXT_SHARE, self.model),
+                self._synthesizer(minutes, self.model),
                 checkpoint_dir=folder and folder / "texts",
                 progress=progress,
             )
+        parts = {"entities": heads, "rows": rows}
+        parts |= {"texts": self.texts_.synthesizer} if self.texts_ else {}
+        self.too_little_ = [n for n, one in parts.items() if one.training_.trained != "enough"]
         self.heads_ = heads
         self.layout_ = layout.kept
         self.fit_seconds_ = time.perf_counter() - started

@@ -50,6 +50,9 @@ class RelatedSynthesizer:
         missing, keep_rare, drop_text, seed: as in `Synthesizer`, for all tables.
         max_minutes: of the whole fit; max_epochs, hidden_size, num_layers: of each model.
         epsilon: refused: related tables have no private fit.
+
+    Attributes:
+        too_little_: after a fit, the tables for which the time limit came before much was learned.
     """
 
     def __init__(
@@ -73,6 +76,7 @@ class RelatedSynthesizer:
         self.max_minutes, self.max_epochs = max_minutes, max_epochs
         self.hidden_size, self.num_layers = hidden_size, num_layers
         self.seed = seed
+        self.too_little_: list[str] = []
 
     def fit(
         self,
@@ -103,6 +107,7 @@ class RelatedSynthesizer:
         }
         folder = None if checkpoint_dir is None else Path(checkpoint_dir)
         models: dict[str, TableModel] = {}
+        self.too_little_ = []
         for index, (name, part) in enumerate(parts.items()):
             if part.is_inlaid:
                 models[name] = TableModel.of(part)
@@ -112,13 +117,16 @@ class RelatedSynthesizer:
                 left = self.max_minutes - (time.perf_counter() - started) / 60
                 waiting = sum(size for other, size in sizes.items() if other not in models)
                 minutes = max(left * sizes[name] / max(waiting, 1), 0.01)
+            learned = self._synthesizer(minutes)
             models[name] = TableModel.fit(
                 part,
                 models,
-                self._synthesizer(minutes),
+                learned,
                 checkpoint_dir=folder and folder / name_of_folder(index),
                 progress=part_of(progress, index, len(parts)),
             )
+            if learned.training_.trained != "enough":
+                self.too_little_.append(name)
         self.models_ = models
         self.fit_seconds_ = time.perf_counter() - started
         return self

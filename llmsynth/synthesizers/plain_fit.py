@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import time
+import warnings
 from collections.abc import Mapping
 from dataclasses import replace
 from pathlib import Path
@@ -13,6 +14,7 @@ import numpy.typing as npt
 import pyarrow as pa
 
 from llmsynth.bundle.owner import new_key
+from llmsynth.errors import TooLittleLearnedWarning
 from llmsynth.progress import Progress, silent
 from llmsynth.schema.columns import TextColumn
 from llmsynth.synthesizers.compact_learner import CompactLearner
@@ -23,6 +25,7 @@ from llmsynth.synthesizers.preparation import Prepared, prepare
 from llmsynth.synthesizers.provenance import provenance
 from llmsynth.training.launching import Launcher
 from llmsynth.training.loop import TrainingReport
+from llmsynth.training.schedule import ENOUGH, TOO_LITTLE
 
 if TYPE_CHECKING:
     from llmsynth.synthesizers.synthesizer import Synthesizer
@@ -82,6 +85,9 @@ def fit_plainly(
     )
     learned = _learn(synthesizer, prepared, plan, overrides, started)
     synthesizer.learner_, synthesizer.training_ = learned
+    if synthesizer.training_.trained == TOO_LITTLE:
+        told = too_little_words(synthesizer.training_.steps, synthesizer.training_.epochs)
+        warnings.warn(told, TooLittleLearnedWarning, stacklevel=3)
     synthesizer.fit_seconds_ = time.perf_counter() - started
     synthesizer.record_key_ = key = new_key()
     record = {**provenance(synthesizer, prepared, key), "personal_data": learnable.record}
@@ -103,14 +109,25 @@ def _learn(
 
     text = synthesizer.text
     has_texts = any(isinstance(c, TextColumn) for c in prepared.language.schema.columns)
-    compact = None
+    compact, trained = None, ENOUGH
     if text.path == "joint" and has_texts and len(prepared.language.place_sizes):
         minutes = plan.max_minutes and plan.max_minutes * _COMPACT_SHARE
         part = replace(plan, folder=None, progress=silent)
         overrides = replace(overrides, max_minutes=minutes, max_epochs=None)
-        compact, _ = CompactLearner.fit(prepared, part, overrides)
+        compact, typed = CompactLearner.fit(prepared, part, overrides)
+        trained = typed.trained
     plan = replace(plan, max_minutes=_minutes_left(synthesizer, started))
-    return fit_text(prepared, plan, synthesizer.model, text, compact)
+    learner, report = fit_text(prepared, plan, synthesizer.model, text, compact)
+    return learner, report if trained == ENOUGH else replace(report, trained=trained)
+
+
+def too_little_words(steps: int, epochs: float) -> str:
+    """What a person is told of a fit that a time limit ended too early."""
+    return (
+        f"Too little learned: the time limit came after {steps:,} steps, {epochs:.2f} passes over "
+        "the rows; the model knows little more than each column by itself. Give more max_minutes "
+        "(--max-minutes), or fewer rows or columns."
+    )
 
 
 def _minutes_left(synthesizer: Synthesizer, started: float) -> float | None:

@@ -29,6 +29,8 @@ class Position:
     """Hash of data, settings and shape; a checkpoint of another run is not taken up."""
     step: int = 0
     seconds: float = 0.0
+    start_loss: float = float("nan")
+    """Held-out loss before the first step, nats a row."""
     best_loss: float = float("inf")
     stale_checks: int = 0
     checks: int = 0

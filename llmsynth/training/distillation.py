@@ -26,6 +26,7 @@ from llmsynth.training.sequences import Sequences, Shuffler
 from llmsynth.training.settings import TrainingSettings
 
 _FEWEST_BATCH_ROWS = 256
+_WARM_UP_STEPS = 30
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -76,7 +77,9 @@ def distil(
     optimizers = Optimizers(model, training)
     before = copy.deepcopy(model).eval()
     generator = torch.Generator().manual_seed(training.seed + 17)
-    schedule = Schedule(steps, settings.max_seconds)
+    schedule = Schedule(
+        steps, settings.max_seconds, warm_up_steps=max(min(_WARM_UP_STEPS, steps // 5), 1)
+    )
     step = 0
     while (share := schedule.share_done(step)) < 1.0:
         rows = torch.randint(len(lessons.codes), (batch,), generator=generator)

@@ -28,7 +28,7 @@ from llmsynth.training.lora import ChosenPlaces, learned_weights, with_adapter
 from llmsynth.training.row_batches import bucketed
 from llmsynth.training.row_reading import RowReading
 from llmsynth.training.run_folder import TuningRun
-from llmsynth.training.schedule import Schedule
+from llmsynth.training.schedule import Schedule, trained
 from llmsynth.training.weight_shares import release, spread
 
 _CHECKS = 5
@@ -38,6 +38,10 @@ _MOST_HELD_OUT, _FEWEST_HELD_OUT = 128, 16
 _CHECK_SHARE = 0.02
 """Most of a time budget that one check may take, unless it has the fewest rows already."""
 _WARM_UP_STEPS = 5
+_ROUNDING = 1e-4
+"""Of losses in the history."""
+_FEWEST_STEPS = 10
+"""Fewer, where the time limit ended a run, have taught the adapter too little."""
 _CLIP = 1.0
 """Largest norm of the gradient."""
 
@@ -104,7 +108,7 @@ class FineTuner:
             if not self._state.position.history:
                 self._check()
             for rows in self._batches():
-                if self._state.position.stale_checks >= self._settings.patience:
+                if self._may_stop():
                     stopped = "early"
                     break
                 self._step(rows)
@@ -125,6 +129,23 @@ class FineTuner:
         if stopped != "interrupted" and self._accelerator.is_main_process:
             remove_checkpoint(self._run.folder)
         return self._report(stopped)
+
+    def _may_stop(self) -> bool:
+        """Whether the loss falls no further: not while it warms up.
+
+        Under a time limit not before it ever fell, either: checks may lie a step apart.
+        """
+        position = self._state.position
+        is_warm = position.step >= self._schedule.warm_up_at(position.step, self._share)
+        is_limited = self._settings.max_minutes is not None
+        has_fallen = not is_limited or position.best_loss < self._start_loss - _ROUNDING
+        return position.stale_checks >= self._settings.patience and is_warm and has_fallen
+
+    @property
+    def _start_loss(self) -> float:
+        """Of the base model by itself; the first check comes before the first step."""
+        history = self._state.position.history
+        return history[0]["held_out"] if history else float("nan")
 
     def _split(self) -> None:
         rows = len(self._run.examples)
@@ -259,10 +280,19 @@ class FineTuner:
 
     def _report(self, stopped: str) -> TrainingReport:
         position = self._state.position
-        best = position.best_loss
+        best, epochs = position.best_loss, position.step / self._per_epoch
         return TrainingReport(
+            start_loss=self._start_loss,
+            trained=trained(
+                position.step,
+                epochs,
+                is_cut=self._schedule.is_cut(position.step) and stopped == "schedule",
+                start=self._start_loss,
+                best=best,
+                fewest_steps=_FEWEST_STEPS,
+            ),
             steps=position.step,
-            epochs=position.step / self._per_epoch,
+            epochs=epochs,
             seconds=self._schedule.elapsed(),
             train_loss=position.recent_loss,
             held_out_loss=best if math.isfinite(best) else float("nan"),

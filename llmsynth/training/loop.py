@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import time
 from collections.abc import Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -22,7 +23,7 @@ from llmsynth.training.checkpoint import (
 )
 from llmsynth.training.loss import place_losses
 from llmsynth.training.optimizers import Optimizers
-from llmsynth.training.schedule import Schedule
+from llmsynth.training.schedule import ENOUGH, Schedule, trained
 from llmsynth.training.sequences import Sequences, Shuffler
 from llmsynth.training.settings import TrainingSettings
 from llmsynth.training.target_report import TargetReport
@@ -30,7 +31,9 @@ from llmsynth.training.team import Alone, Team, add_gradients
 
 _CHECKS = 12
 """How often the held-out loss is looked at in a full run, and a checkpoint written."""
-_MOST_HELD_OUT = 2000
+_MOST_HELD_OUT, _FEWEST_HELD_OUT = 2000, 64
+_CHECK_SHARE = 0.01
+"""Most of a time budget that one check may take, unless it has the fewest rows already."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -49,6 +52,10 @@ class TrainingReport:
     history: list[dict[str, float]] = field(default_factory=list)
     processes: int = 1
     """How many trained together."""
+    start_loss: float = float("nan")
+    """Held-out loss before the first step; NaN when nothing was held out."""
+    trained: str = ENOUGH
+    """`too_little` where a time limit came before much was learned."""
     target: TargetReport | None = None
     """How the target was taught and its shares kept; None where there is none to teach."""
 
@@ -96,8 +103,9 @@ class Trainer:
         self._prepare()
         stopped = "schedule"
         try:
+            self._begin_checks()
             for factor_step in self._steps():
-                if self._stale >= self.settings.patience:
+                if self._may_stop(*factor_step):
                     stopped = "early"
                     break
                 self._one_step(*factor_step)
@@ -129,9 +137,28 @@ class Trainer:
         self._resume()
         self._schedule = Schedule(self._total, seconds, self._position.seconds)
 
-    @property
-    def _stale(self) -> int:
-        return self._position.stale_checks
+    def _may_stop(self, step: int, share: float) -> bool:
+        """Whether the loss falls no further: not while it warms up.
+
+        Under a time limit not before it ever fell, either: checks may lie a step apart.
+        """
+        position = self._position
+        has_fallen = position.best_loss < position.start_loss or self.settings.max_minutes is None
+        is_warm = step >= self._schedule.warm_up_at(step, share)
+        return position.stale_checks >= self.settings.patience and is_warm and has_fallen
+
+    def _begin_checks(self) -> None:
+        """The loss at the start, and so few held-out rows that a check fits the time budget."""
+        budget = self.settings.max_minutes
+        if budget is not None and len(self._held_out) > _FEWEST_HELD_OUT:
+            started = time.perf_counter()
+            self._held_out_loss(self._held_out[:_FEWEST_HELD_OUT])
+            seconds = max(time.perf_counter() - started, 1e-9)
+            affordable = _CHECK_SHARE * budget * 60 / seconds * _FEWEST_HELD_OUT
+            count = int(-self.team.largest(-affordable))
+            self._held_out = self._held_out[: max(count, _FEWEST_HELD_OUT)]
+        if not self._position.step and len(self._held_out):
+            self._position.start_loss = self._held_out_loss(self._held_out)
 
     def _steps(self) -> Iterator[tuple[int, float]]:
         while (share := self._share_done()) < 1.0:
@@ -208,23 +235,15 @@ class Trainer:
         if not len(self._held_out):
             self._best = [weight.clone() for weight in self._average.average]
             return
-        generator = torch.Generator().manual_seed(self.settings.seed + 1)
-        self.model.eval()
         with self._average.applied():
-            total = torch.zeros(1, dtype=torch.float64)
-            for batch in torch.split(self._held_out, self._batch):
-                shuffled, own = self._own(self.shuffler(batch, generator), batch)
-                losses = place_losses(
-                    self.model, shuffled, own, dtype=self.dtype, context=self.context
-                )
-                total += float(torch.stack(losses).sum())
-        loss = float(self.team.add(total)) / len(self._held_out)
+            loss = self._held_out_loss(self._held_out)
         _refuse_unless_finite(loss)
         self._position.history.append(
             {
                 "step": self._position.step,
                 "seconds": round(self._schedule.elapsed(), 2),
-                "train": round(self._position.recent_loss, 4),
+                # Before the first step the model is at its start, also in the rows it will learn.
+                "train": round(self._position.recent_loss if self._position.step else loss, 4),
                 "held_out": round(loss, 4),
             }
         )
@@ -233,6 +252,18 @@ class Trainer:
             self._best = [weight.clone() for weight in self._average.average]
         else:
             self._position.stale_checks += 1
+
+    @torch.no_grad()
+    def _held_out_loss(self, rows: Tensor) -> float:
+        """Nats a row of the model as it is."""
+        generator = torch.Generator().manual_seed(self.settings.seed + 1)
+        self.model.eval()
+        total = torch.zeros(1, dtype=torch.float64)
+        for batch in torch.split(rows, self._batch):
+            shuffled, own = self._own(self.shuffler(batch, generator), batch)
+            losses = place_losses(self.model, shuffled, own, dtype=self.dtype, context=self.context)
+            total += float(torch.stack(losses).sum())
+        return float(self.team.add(total)) / len(rows)
 
     def _save(self) -> None:
         if self.folder is None or self.team.rank:
@@ -271,10 +302,19 @@ class Trainer:
         )
 
     def _report(self, stopped: str) -> TrainingReport:
-        best = self._position.best_loss
+        position = self._position
+        best, epochs = position.best_loss, position.step / self._per_epoch
         return TrainingReport(
-            steps=self._position.step,
-            epochs=round(self._position.step / self._per_epoch, 2),
+            steps=position.step,
+            epochs=round(epochs, 2),
+            start_loss=position.start_loss,
+            trained=trained(
+                position.step,
+                epochs,
+                is_cut=self._schedule.is_cut(position.step) and stopped == "schedule",
+                start=position.start_loss,
+                best=best,
+            ),
             seconds=round(self._schedule.elapsed(), 2),
             train_loss=self._position.recent_loss,
             held_out_loss=best if best < float("inf") else float("nan"),

@@ -11,12 +11,13 @@ from llmsynth.errors import TrainingError
 from llmsynth.training.loop import TrainingReport
 
 NAME = "report.json"
+_LOSSES = ("held_out_loss", "train_loss", "start_loss")
 
 
 def write_report(report: TrainingReport, path: Path) -> None:
     """Write a report; a loss that was not measured is null."""
     facts = asdict(report)
-    for name in ("held_out_loss", "train_loss"):
+    for name in _LOSSES:
         facts[name] = facts[name] if math.isfinite(facts[name]) else None
     path.write_text(json.dumps(facts, indent=2) + "\n", encoding="utf-8")
 
@@ -29,7 +30,7 @@ def read_report(path: Path) -> TrainingReport:
     """
     try:
         facts = json.loads(path.read_text(encoding="utf-8"))
-        for name in ("held_out_loss", "train_loss"):
+        for name in _LOSSES:
             facts[name] = float("nan") if facts[name] is None else facts[name]
         return TrainingReport(**facts)
     except (OSError, ValueError, KeyError, TypeError) as error:

@@ -23,7 +23,9 @@ def folder(tiny_model: Path, tmp_path_factory: pytest.TempPathFactory) -> Path:
     # So short that the first step is a share to speak of.
     command += ["--max-minutes", "0.05"]
     fitted = CliRunner().invoke(app, command)
-    assert fitted.exit_code == 0, fitted.output
+    # Which of the two is the machine's affair.
+    is_little = fitted.output.count("TOO LITTLE LEARNED") == 1
+    assert fitted.exit_code == (4 if is_little else 0), fitted.output
     assert "Went on" not in fitted.output, "there was nothing to go on from"
     return base / "fitted"
 

@@ -185,6 +185,7 @@ def test_settings_out_of_range_are_named(change: dict[str, object]) -> None:
         TextSettings(**change)  # type: ignore[arg-type]
 
 
+@pytest.mark.filterwarnings("ignore::llmsynth.errors.TooLittleLearnedWarning")
 @pytest.mark.parametrize("typed", [["job"], ["job", "sex"]])
 def test_a_target_is_taught_beside_text(tiny_model: Path, typed: list[str]) -> None:
     table = patients(210)[[*typed, "note"]]

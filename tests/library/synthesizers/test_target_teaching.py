@@ -10,6 +10,7 @@ import pandas as pd
 import pytest
 
 from llmsynth import Synthesizer
+from llmsynth.errors import TooLittleLearnedWarning
 from llmsynth.synthesizers import target_teaching
 from llmsynth.training.cross_fitting import CrossFitted
 
@@ -86,7 +87,9 @@ def test_a_target_that_no_column_tells_keeps_its_shares() -> None:
 
 
 def test_a_spent_budget_teaches_nothing_but_keeps_the_shares() -> None:
-    told = _quick(max_minutes=0.005, max_epochs=None).fit(_table(400)).training_.target
+    with pytest.warns(TooLittleLearnedWarning, match="passes over the rows"):
+        fitted = _quick(max_minutes=0.0001, max_epochs=None).fit(_table(400))
+    told = fitted.training_.target
     assert told is not None
     assert not told.taught
     assert told.rows_drawn

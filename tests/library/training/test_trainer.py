@@ -16,6 +16,7 @@ from llmsynth.progress import Progress, Step, silent
 from llmsynth.training import loop
 from llmsynth.training.loop import Trainer, TrainingReport
 from llmsynth.training.optimizers import Optimizers
+from llmsynth.training.schedule import Schedule, trained
 from llmsynth.training.sequences import Shuffler
 from llmsynth.training.settings import TrainingSettings
 
@@ -224,6 +225,65 @@ def test_a_time_budget_ends_the_run() -> None:
     assert report.stopped == "schedule"
     assert 1 <= report.steps < 1e6
     assert report.seconds < 60
+
+
+def test_a_run_that_its_time_limit_cuts_off_is_warm_soon_and_says_that_it_learned_too_little() -> (
+    None
+):
+    trainer = _trainer(replace(_QUICK, max_epochs=1e6, max_minutes=1e-6))
+    report = trainer.run()
+    assert report.steps < 50
+    assert report.stopped == "schedule"
+    assert report.trained == "too_little"
+    assert math.isfinite(report.start_loss)
+
+
+def test_checks_without_progress_end_no_run_that_is_not_warm_or_never_learned() -> None:
+    noise = torch.randint(4, (400, 2), generator=torch.Generator().manual_seed(0))
+    trainer = _trainer(replace(_QUICK, max_minutes=100.0, patience=1), codes=noise)
+    trainer._prepare()
+    trainer._begin_checks()
+    position = trainer._position
+    position.stale_checks, position.best_loss = 5, position.start_loss - 0.5
+    assert not trainer._may_stop(1, 0.01)
+    assert trainer._may_stop(30, 0.3)
+    position.best_loss = position.start_loss + 0.1
+    assert not trainer._may_stop(30, 0.3)
+    trainer.settings = replace(trainer.settings, max_minutes=None)
+    assert trainer._may_stop(30, 0.3)
+
+
+def test_a_whole_run_has_learned_enough_however_short_and_starts_at_a_known_loss() -> None:
+    report = _trainer(replace(_QUICK, max_epochs=1)).run()
+    assert report.trained == "enough"
+    assert report.held_out_loss < report.start_loss
+
+
+@pytest.mark.parametrize(
+    ("steps", "epochs", "best", "is_cut", "expected"),
+    [
+        (49, 9.0, 1.0, True, "too_little"),
+        (50, 0.9, 9.9, True, "too_little"),
+        (50, 0.9, 9.7, True, "enough"),
+        (50, 1.0, 9.9, True, "enough"),
+        (50, 0.5, math.nan, True, "too_little"),
+        (3, 0.1, 10.0, False, "enough"),
+    ],
+)
+def test_too_little_is_few_steps_or_part_of_a_pass_that_changed_nothing(
+    steps: int, epochs: float, best: float, is_cut: bool, expected: str
+) -> None:
+    assert trained(steps, epochs, is_cut=is_cut, start=10.0, best=best) == expected
+
+
+def test_warm_up_shrinks_to_a_fifth_of_the_steps_a_budget_has_room_for() -> None:
+    timed = Schedule(10**6, 100.0)
+    assert timed.warm_up_at(0, 0.0) == 30
+    assert timed.warm_up_at(2, 0.1) == pytest.approx(4)  # room for 20 steps
+    assert timed.warm_up_at(2, 1.0) == 1
+    assert timed.warm_up_at(100, 0.1) == 30
+    assert Schedule(40).warm_up_at(2, 0.05) == 30
+    assert timed.factor(4, 0.25) == pytest.approx(0.5 * (1 + math.cos(math.pi / 4)))
 
 
 def test_the_time_of_an_interrupted_run_counts(tmp_path: Path) -> None:
