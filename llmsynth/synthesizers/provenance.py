@@ -98,18 +98,18 @@ def held(schema: TableSchema) -> dict[str, object]:
             case CategoryColumn():
                 out[column.name] = {"categories": len(column.categories)}
             case NumberColumn():
+                words = {"words": len(column.words)} if column.words else {}
                 out[column.name] = {
                     "bounds": [column.minimum, column.maximum],
                     "frequent_values": len(column.frequent),
+                    **words,
                 }
             case DateColumn() | DatetimeColumn():
                 out[column.name] = {"bounds": [column.minimum, column.maximum]}
             case TextColumn():
-                out[column.name] = {
-                    "maximum_length": column.maximum_length,
-                    "common_texts": len(column.common),
-                    "pieces": len(column.pieces),
-                }
+                spelled = {"common_texts": len(column.common), "pieces": len(column.pieces)}
+                kept = {name: count for name, count in spelled.items() if count}
+                out[column.name] = {"maximum_length": column.maximum_length, **kept}
             case IdentifierColumn():
                 out[column.name] = {"pattern": column.pattern}
     return out
