@@ -9,6 +9,7 @@ import typer
 import llmsynth
 from llmsynth.cli.augment import augment_command
 from llmsynth.cli.demo import demo_command
+from llmsynth.cli.export import export_command
 from llmsynth.cli.failures import reported
 from llmsynth.cli.fit import fit_command
 from llmsynth.cli.impute import impute_command
@@ -54,6 +55,7 @@ app.command("fit-related")(reported(reads_tables(fit_related_command)))
 app.command("sample-related")(reported(sample_related_command))
 app.command("inspect")(reported(inspect_command))
 app.command("prompt")(reported(reads_tables(prompt_command)))
+app.command("export")(reported(export_command))
 app.command("rebalance")(reported(reads_tables(rebalance_command)))
 app.command("impute")(reported(reads_tables(impute_command)))
 app.command("augment")(reported(reads_tables(augment_command)))

@@ -1,8 +1,8 @@
 """The owner's ledger: what was spent on each data set, whatever became of the bundles' folders.
 
 It lies in a folder of its own, by default the user's state folder; `LLMSYNTH_LEDGER` names
-another. `secret` is its owner's key, `entries.jsonl` one signed entry a line, each chained to the one
-before: an entry that was changed, moved, or removed from the middle is noticed.
+another. `secret` is its owner's key, `entries.jsonl` one signed entry a line, each chained to the
+one before: an entry that was changed, moved, or removed from the middle is noticed.
 """
 
 from __future__ import annotations
