@@ -175,18 +175,19 @@ def _is_comment(record: Record) -> bool:
 
 
 def _notes_before(head: bytes, before: Sequence[Record], header: Record) -> tuple[ReadingNote, ...]:
-    told = [record for record in before if not record.is_empty]
-    if not told:
+    if not before:
         return ()
+    # Empty cells count as lines, too, so that every record of the file is accounted for.
+    told = [record for record in before if not record.is_empty] or before
     line = line_of(head, header.start)
     text = head[told[0].start : told[0].end].decode("utf-8", "replace").strip()
     shown = text if len(text) <= 40 else text[:37] + "..."
     note = ReadingNote(
         code="lines_before_table",
-        text=f"The table begins in line {line}; {len(told)} line(s) before it were left out.",
+        text=f"The table begins in line {line}; {len(before)} line(s) before it were left out.",
         change="Give --header-line N if the names stand elsewhere.",
         line=line,
-        count=len(told),
+        count=len(before),
         example=shown,
     )
     return (note,)

@@ -6,6 +6,7 @@ import datetime as dt
 import uuid
 from collections.abc import Callable
 from decimal import Decimal
+from functools import partial
 
 import pyarrow as pa
 import pyarrow.compute as pc
@@ -91,10 +92,11 @@ def _plain(column: pa.ChunkedArray, place: str) -> tuple[pa.ChunkedArray, str]:
         chunks = [chunk.storage for chunk in column.chunks]
         return _plain(pa.chunked_array(chunks, kind.storage_type), place)
     if pa.types.is_time(kind):
-        return column.cast(pa.string()), "times of day, read as texts such as 14:05:22"
+        return _shortest(column).cast(pa.string()), "times of day, read as texts such as 14:05:22"
     if pa.types.is_duration(kind):
         exact = column.cast(pa.duration("ns")).cast(pa.int64())
-        return _by_cell(exact, _duration), "durations, read as texts of hours, minutes and seconds"
+        spell = partial(_duration, digits=_decimals(exact))
+        return _by_cell(exact, spell), "durations, read as texts of hours, minutes and seconds"
     if pa.types.is_decimal(kind) and kind.precision > 38:
         return _decimal(column)
     if (
@@ -125,13 +127,31 @@ def _by_cell(column: pa.ChunkedArray, spell: Callable[[object], str]) -> pa.Chun
     return pa.chunked_array([pa.array(cells, pa.string())])
 
 
-def _duration(nanoseconds: object) -> str:
-    """Hours (as many as there are), minutes and seconds, with decimals where there are some."""
+def _shortest(times: pa.ChunkedArray) -> pa.ChunkedArray:
+    """Times of day in the coarsest unit that holds them all."""
+    for kind in (pa.time32("s"), pa.time32("ms")):
+        try:
+            return times.cast(kind)
+        except pa.ArrowInvalid:
+            continue
+    return times
+
+
+def _decimals(nanoseconds: pa.ChunkedArray) -> int:
+    """Decimals of a second that all durations need: none, 3 or 9."""
+    ticks = nanoseconds.drop_null().to_numpy()
+    if not (ticks % 10**9).any():
+        return 0
+    return 9 if (ticks % 10**6).any() else 3
+
+
+def _duration(nanoseconds: object, *, digits: int) -> str:
+    """Hours (as many as there are), minutes and seconds, with so many decimals."""
     assert isinstance(nanoseconds, int)
     sign, ticks = ("-" if nanoseconds < 0 else ""), abs(nanoseconds)
     seconds, fraction = divmod(ticks, 10**9)
-    text = f"{sign}{seconds // 3600:02d}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
-    return f"{text}.{fraction:09d}".rstrip("0") if fraction else text
+    text = f"{sign}{seconds // 3600}:{seconds // 60 % 60:02d}:{seconds % 60:02d}"
+    return f"{text}.{f'{fraction:09d}'[:digits]}" if digits else text
 
 
 def exact_cell(cell: object) -> str:

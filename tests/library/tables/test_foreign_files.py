@@ -228,8 +228,8 @@ def test_declared_types_are_kept_exactly_and_said() -> None:
         }
     )
     table = read_noted(frame)
-    assert table["time"].to_pylist() == ["01:02:03.000000", None]
-    assert table["span"].to_pylist() == ["26:00:03.5", None]
+    assert table["time"].to_pylist() == ["01:02:03", None]
+    assert table["span"].to_pylist() == ["26:00:03.500", None]
     assert table["month"].to_pylist() == ["2024-01", "2024-02"]
     assert table["bin"].to_pylist() == ["(0, 2]", "(2, 6]"]
     assert table["wide"].to_pylist() == [2**70, None]
@@ -244,3 +244,10 @@ def test_a_named_index_is_a_column_and_moments_keep_their_zones() -> None:
     moments = [pd.Timestamp("2024-01-01", tz=zone) for zone in ("Europe/Paris", "Asia/Tokyo")]
     texts = read_noted(pd.DataFrame({"m": pd.Series(moments, dtype=object)}))["m"].to_pylist()
     assert texts == ["2024-01-01T00:00:00+01:00", "2024-01-01T00:00:00+09:00"]
+
+
+def test_durations_and_times_of_day_are_learned_as_such() -> None:
+    spans = pd.to_timedelta(range(3000, 150_000, 1001), "s")
+    clocks = [dt.time(at % 24, at % 60, at % 7) for at in range(len(spans))]
+    schema = infer_schema(read_noted(pd.DataFrame({"span": spans, "clock": clocks})))
+    assert [column.kind for column in schema.columns] == ["quantity", "quantity"]
