@@ -13,6 +13,7 @@ from typing import TYPE_CHECKING, Annotated
 import pyarrow as pa
 import typer
 
+from llmsynth.cli.decision_table import print_decisions
 from llmsynth.cli.failures import INTERRUPTED, TOO_LITTLE
 from llmsynth.cli.fit_ledger import LedgerCharge
 from llmsynth.cli.fit_work import fit_work, has_checkpoint
@@ -306,6 +307,7 @@ def fit_into(
                 progress=bar,
                 launcher=launcher,
                 sampled_from=sampled_from,
+                decided=print_decisions,
             )
         if may_go_on and (bar.started_at or 0.0) > _TAKEN_UP:
             lines.append(f"Went on from the checkpoint at {bar.started_at:.0%}.")

@@ -11,7 +11,13 @@ import typer
 
 from llmsynth.cli.column_words import column_row
 from llmsynth.cli.record import is_partial, learned_lines, part
-from llmsynth.schema import CategoryColumn, IdentifierColumn, NumberColumn, TableSchema
+from llmsynth.schema import (
+    CategoryColumn,
+    IdentifierColumn,
+    NumberColumn,
+    TableSchema,
+    TextColumn,
+)
 
 if TYPE_CHECKING:
     from llmsynth.bundle.bundle import Bundle
@@ -73,9 +79,17 @@ def held_line(schema: TableSchema) -> str:
     frequent = sum(len(c.frequent) for c in schema.columns if isinstance(c, NumberColumn))
     bounded = sum(hasattr(c, "minimum") for c in schema.columns)
     patterns = sum(isinstance(c, IdentifierColumn) for c in schema.columns)
+    texts = [c for c in schema.columns if isinstance(c, TextColumn) and c.pieces]
+    spelled = (
+        f", {sum(len(c.common) for c in texts):,} common texts and "
+        f"{sum(len(c.pieces) for c in texts):,} pieces of texts"
+        if texts
+        else ""
+    )
     return (
         f"Holds of the data: {categories:,} categories, the bounds of {bounded:,} columns, the "
-        f"patterns of {patterns:,}, {frequent:,} frequent numbers (see schema.json); no rows."
+        f"patterns of {patterns:,}, {frequent:,} frequent numbers{spelled} (see schema.json); no "
+        "rows."
     )
 
 

@@ -10,7 +10,7 @@ Record = Mapping[str, object]
 _TEXT_CHANGES = {
     "cells_cut": "cut to that at a word's end",
     "cells_respelled": "without a character that too few hold",
-    "cells_left_out": "not learned, as nothing else is in them",
+    "cells_left_out": "not learned, as most of their characters are held by too few",
     "would_have_been_emptied": "of rare categories, which are spelled instead of emptied",
 }
 

@@ -201,11 +201,27 @@ def written_line(report: SampleReport, out: Path | str) -> str:
         f"Wrote {count} rows to {out} in {report.seconds:.1f} seconds ({speed:,.0f} a second)"
         f"{redrawn}; the grammar masked {_masked(report):.2%} of the probability."
         + _guarded(report)
+        + _texts_guarded(report)
     )
 
 
 def _masked(report: SampleReport) -> float:
     return report.masked_mass if report.text_masked_mass is None else report.text_masked_mass
+
+
+def _texts_guarded(report: SampleReport) -> str:
+    if report.text_guard == "absent":
+        return (
+            " No guard of texts: the folder NAME.owner that `fit` wrote beside the synthesizer is "
+            "not here, so texts of single training rows may come out."
+        )
+    if not report.redrawn_texts:
+        return ""
+    stayed = f"; {report.copied_texts:,} stayed so" if report.copied_texts else ""
+    return (
+        f" {report.redrawn_texts:,} texts equalled one of few training rows and were drawn again"
+        f"{stayed}."
+    )
 
 
 def _guarded(report: SampleReport) -> str:

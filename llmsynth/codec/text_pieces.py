@@ -41,7 +41,8 @@ class SpelledTexts:
     Attributes:
         column: the column with its vocabulary.
         cells: the texts, respelled and cut where needed, in the column's storage type.
-        left_out: bool (rows,), cells of which no character could be kept; they are not learned.
+        left_out: bool (rows,), cells that lack too many characters; they are not learned.
+        missing_cells: cells without a text from the start.
         common_cells: cells that are one unit.
         respelled_cells: cells that lost a character which too few hold (or its accent).
         cut_cells: cells that were longer than the slots, cut at a word's end.
@@ -53,6 +54,7 @@ class SpelledTexts:
     column: TextColumn
     cells: pa.Array
     left_out: npt.NDArray[np.bool_]
+    missing_cells: int
     common_cells: int
     respelled_cells: int
     cut_cells: int
@@ -115,6 +117,7 @@ def spelled_texts(
         ),
         cells=out,
         left_out=left_out,
+        missing_cells=int((~present).sum()),
         common_cells=cells_where([not flag for flag in is_open]),
         respelled_cells=cells_where(
             [old != new for old, new in zip(texts, respelled, strict=True)]
@@ -184,14 +187,19 @@ def _common(texts: Sequence[str], holders: _Holders, floor: int) -> list[int]:
 
 
 def _respelled(text: str, known: frozenset[str]) -> str:
-    """The text in known characters: accents and ligatures taken apart, what remains left out."""
+    """The text in known characters: accents and ligatures taken apart, what remains left out.
+
+    Empty where that would cost more than a tenth of it: half a code is none.
+    """
     if known.issuperset(text):
         return text
     plain = "".join(
         c if c in known else "".join(filter(known.__contains__, unicodedata.normalize("NFKD", c)))
         for c in text
     )
-    return " ".join(plain.split()) if plain.strip() else ""
+    if len(text) - len(plain) > len(text) // 10 or not plain.strip():
+        return ""
+    return " ".join(plain.split())
 
 
 def _pieces(

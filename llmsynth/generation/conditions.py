@@ -11,7 +11,7 @@ from torch import Tensor
 
 from llmsynth.codec.row_language import RowLanguage
 from llmsynth.errors import ConditionError, InputError
-from llmsynth.schema.columns import CategoryColumn, Column, NumberColumn
+from llmsynth.schema.columns import CategoryColumn, Column, NumberColumn, TextColumn
 from llmsynth.tables.conforming import conform
 
 TO_DRAW = -2
@@ -73,6 +73,12 @@ class Conditions:
         code = self._language.codes[names.index(name)]
         if not code.place_sizes:
             raise ConditionError(f"Column {name!r} is {code.column.kind}; it cannot be given.")
+        if isinstance(code.column, TextColumn) and code.column.invented:
+            raise ConditionError(
+                f"Column {name!r} holds data of people ({code.column.invented}), which is made up "
+                "for every row; it cannot be given.",
+                hint="Fit with personal_data='keep' (--personal-data keep) to learn it as it is.",
+            )
         single = self._language.schema.without([n for n in names if n != name])
         try:
             typed = conform(pa.table({name: cells}), single)

@@ -18,10 +18,14 @@ from llmsynth.errors import SettingsError
 from llmsynth.generation.computed_columns import with_computed, with_solved
 from llmsynth.generation.conditions import Conditions
 from llmsynth.generation.constraints import ConstraintMasks
+from llmsynth.generation.guarded_texts import GuardedTexts
 from llmsynth.generation.identifiers import IdentifierMaker
+from llmsynth.generation.people import with_invented_people
 from llmsynth.generation.sample import SampleReport
+from llmsynth.generation.text_guard import TextGuard
 from llmsynth.progress import Progress, Step, silent
-from llmsynth.schema.columns import IdentifierColumn
+from llmsynth.schema.columns import IdentifierColumn, TextColumn
+from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.broken_rows import broken_rows
 
 SHARD_ROWS = MOST_BLOCK_ROWS
@@ -68,6 +72,9 @@ class Generator:
 
     Args:
         order: column indices as the model writes them when nothing is given.
+        guard: what keeps spelled texts from replaying rare training texts.
+        makes_people: fill the forms of people's names and addresses; off, where rows are to be
+            encoded again.
     """
 
     def __init__(
@@ -77,6 +84,9 @@ class Generator:
         settings: SamplingSettings,
         conditions: Conditions,
         progress: Progress = silent,
+        guard: TextGuard | None = None,
+        *,
+        makes_people: bool = True,
     ) -> None:
         self._sampler, self._settings, self._conditions = sampler, settings, conditions
         self._language: RowLanguage = sampler.language
@@ -90,7 +100,13 @@ class Generator:
             for column in schema.columns
             if isinstance(column, IdentifierColumn)
         }
-        self.report = SampleReport()
+        self._given_columns, self._makes_people = given, makes_people
+        self._guarded = (
+            GuardedTexts(sampler=sampler, guard=guard, order=self._order, seed=settings.seed)
+            if guard is not None
+            else None
+        )
+        self.report = SampleReport(text_guard=_guard_words(schema, guard))
         self._deadline = math.inf
 
     def chunks(self, num_rows: int) -> Iterator[pa.Table]:
@@ -164,14 +180,20 @@ class Generator:
     def _drawn(self, numbers: np.ndarray[tuple[int], np.dtype[np.int64]], attempt: int) -> pa.Table:
         settings = self._settings
         given = self._given(numbers)
+        sharpness = Sharpness(temperature=settings.temperature, top_p=settings.top_p)
+        own = numbers + attempt * _ATTEMPT_STRIDE
         codes = self._sampler.draw(
-            torch.from_numpy(numbers + attempt * _ATTEMPT_STRIDE),
+            torch.from_numpy(own),
             self._order,
             seed=settings.seed,
             given=given,
-            sharpness=Sharpness(temperature=settings.temperature, top_p=settings.top_p),
+            sharpness=sharpness,
             cell_mask=self._masks,
         )
+        if self._guarded is not None:
+            codes = self._guarded.checked(codes, own, sharpness, self._given_columns)
+            self.report.redrawn_texts = self._guarded.redrawn
+            self.report.copied_texts = self._guarded.copied
         table = self._language.decode(codes.numpy().astype(np.int32))
         fixed = self._conditions.columns
         table = with_computed(table, self._language.schema, fixed)
@@ -191,4 +213,18 @@ class Generator:
         for name, maker in self._makers.items():
             index = table.schema.get_field_index(name)
             table = table.set_column(index, name, maker.make(first, table.num_rows))
-        return table
+        if not self._makes_people:
+            return table
+        return with_invented_people(
+            table, self._language.schema, seed=self._settings.seed, first_row=first
+        )
+
+
+def _guard_words(schema: TableSchema, guard: TextGuard | None) -> str:
+    spelled = any(
+        isinstance(column, TextColumn) and column.pieces and not column.invented
+        for column in schema.columns
+    )
+    if not spelled:
+        return "not needed"
+    return "absent" if guard is None else "on"

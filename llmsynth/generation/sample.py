@@ -35,6 +35,13 @@ class SampleReport:
     memorization_guard: str | None = None
     """What held back spans of the training texts: `present`, `absent` (the bundle is without its
     owner's folder, which keeps the guard), `off`; None where the table has no such texts."""
+    text_guard: str = "not needed"
+    """Of texts that the compact model spells: `on`; `absent`, where the bundle came without its
+    owner's folder, so that rare training texts may come out; or `not needed`."""
+    redrawn_texts: int = 0
+    """Spelled texts that equalled a rare training text and were drawn again."""
+    copied_texts: int = 0
+    """Those that did so in every draw, and stayed."""
     stopped: str = "complete"
     """`complete`, `time` or `interrupted`."""
 

@@ -237,6 +237,9 @@ class TextColumn(Column):
     pieces: tuple[str, ...] = ()
     """Characters and runs of characters that other texts are spelled with."""
     maximum_pieces: int = 0
+    invented: str = ""
+    """`name`, `email` or `address` where only the form of people's data is learned, and the people
+    are made up for every row."""
 
     def __post_init__(self) -> None:
         super().__post_init__()

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import asdict, dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Self
+
+import pyarrow as pa
 
 from llmsynth.bundle.bundle import Bundle
 from llmsynth.bundle.owner import OwnerFolder
@@ -14,14 +16,19 @@ from llmsynth.engines.compact_sampler import CompactSampler, block_rows
 from llmsynth.errors import BundleError
 from llmsynth.generation.conditions import Conditions
 from llmsynth.generation.generator import Generator, SamplingSettings
+from llmsynth.generation.text_guard import CopyRate, TextGuard
 from llmsynth.models.compact import CompactModel, CompactShape
 from llmsynth.models.llama_checkpoint import from_llama, llama_config, to_llama
 from llmsynth.models.precision import fastest_dtype
-from llmsynth.progress import Progress
+from llmsynth.progress import Progress, silent
+from llmsynth.schema.columns import TextColumn
 from llmsynth.synthesizers.learner import FitPlan, Given
 from llmsynth.synthesizers.learning import Overrides, learn, own_torch_state
 from llmsynth.synthesizers.preparation import Prepared, usual_order
 from llmsynth.training.loop import TrainingReport
+
+_PROBED_ROWS = 1000
+"""Drawn after a fit to see how often texts are replayed."""
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -36,6 +43,10 @@ class CompactLearner:
     language: RowLanguage
     flat: frozenset[int]
     order: list[int]
+    guard: TextGuard | None = None
+    """What keeps rare training texts from being replayed; not a part of the bundle."""
+    copy_rates: Mapping[str, CopyRate] = field(default_factory=dict)
+    """Of each spelled column, as measured without the guard when it was learned."""
 
     @classmethod
     def fit(
@@ -59,7 +70,8 @@ class CompactLearner:
             )
         order = usual_order(prepared.language, plan.target, prepared.context)
         learner = cls(model=model, language=prepared.language, flat=prepared.flat, order=order)
-        return learner, report
+        guard, rates = _guard(learner, prepared, plan.seed)
+        return replace(learner, guard=guard, copy_rates=rates), report
 
     @property
     def block_rows(self) -> int:
@@ -72,7 +84,7 @@ class CompactLearner:
         sampler = CompactSampler(
             self.model, self.language, flat_places=self.flat, dtype=fastest_dtype()
         )
-        return Generator(sampler, self.order, settings, conditions, progress)
+        return Generator(sampler, self.order, settings, conditions, progress, self.guard)
 
     def save(
         self, folder: Path, *, settings: Mapping[str, object], record: Mapping[str, object]
@@ -89,11 +101,17 @@ class CompactLearner:
 
     @property
     def memorization_guard(self) -> str | None:
-        """None: no guard is kept yet; see `Learner.memorization_guard`."""
-        return None
+        """Whether rare spelled texts are held back; see `Learner.memorization_guard`."""
+        columns = self.language.schema.columns
+        if not any(isinstance(c, TextColumn) and c.pieces and not c.invented for c in columns):
+            return None
+        return "absent" if self.guard is None else "present"
 
     def save_guard(self, owner: OwnerFolder) -> None:
-        """Nothing to write; see `Learner.save_guard`."""
+        """Write the guard of spelled texts; see `Learner.save_guard`."""
+        if self.guard is not None:
+            owner.make(owner.guard)
+            self.guard.save(owner.guard)
 
     def facts(self) -> dict[str, object]:
         """Shape and size; see `Learner.facts`."""
@@ -134,4 +152,34 @@ class CompactLearner:
         if shape.num_heads < 1 or shape.hidden_size % shape.num_heads:
             raise BundleError(f"{folder}: config.json asks for {shape.num_heads} attention heads.")
         model = from_llama(shape, dict(bundle.tensors))
-        return cls(model=model, language=language, flat=flat, order=order)
+        owner = OwnerFolder.of(folder)
+        guard = TextGuard.load(owner.guard) if language.place_owners else None
+        return cls(model=model, language=language, flat=flat, order=order, guard=guard)
+
+
+def _guard(
+    learner: CompactLearner, prepared: Prepared, seed: int
+) -> tuple[TextGuard | None, dict[str, CopyRate]]:
+    """A guard that lets through what coincidence explains, and the rates it was set by."""
+    found = prepared.texts.spelled if prepared.texts is not None else {}
+    # A form of names tells of nobody: who it is about is made up afterwards.
+    spelled = {name: own for name, own in found.items() if not own.column.invented}
+    if not spelled:
+        return None, {}
+    guard = TextGuard.of({name: own.rare for name, own in spelled.items()})
+    rows = None
+    if not prepared.context:  # without which nothing can be drawn
+        run = learner.run(Given(where={}, table=None), SamplingSettings(seed=seed + 7), silent)
+        rows = pa.concat_tables(list(run.chunks(_PROBED_ROWS)))
+    rates = {}
+    for name, own in spelled.items():
+        drawn = 1.0 if rows is None else _copied(guard, own.column, rows[name].to_pylist())
+        rates[name] = CopyRate(drawn=drawn, coincidence=own.coincidence)
+    return guard.allowing(rates), rates
+
+
+def _copied(guard: TextGuard, column: TextColumn, cells: Sequence[object]) -> float:
+    """The share of spelled cells that are rare training texts."""
+    common = set(column.common)
+    spelled = [text for text in cells if text is not None and text not in common]
+    return float(guard.knows(column.name, spelled).mean()) if spelled else 0.0

@@ -52,7 +52,8 @@ def made_up_rows(
     language = prepared.language
     sampler = CompactSampler(model, language, flat_places=prepared.flat, dtype=dtype)
     settings = SamplingSettings(seed=seed)
-    generator = Generator(sampler, usual_order(language, target), settings, Conditions(language))
+    order = usual_order(language, target)
+    generator = Generator(sampler, order, settings, Conditions(language), makes_people=False)
     rows = pa.concat_tables(list(generator.chunks(count)))
     texts = [
         column.name

@@ -34,7 +34,7 @@ class OpenTexts:
     spelled: Mapping[str, SpelledTexts] = field(default_factory=dict)
     opened: Mapping[str, int] = field(default_factory=dict)
 
-    def to_json(self) -> dict[str, object]:
+    def to_json(self) -> dict[str, dict[str, object]]:
         """Counts by column, for the record; no text of anybody."""
         return {
             name: {

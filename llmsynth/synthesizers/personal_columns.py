@@ -10,9 +10,11 @@ import pyarrow as pa
 
 from llmsynth.errors import SchemaError, SettingsError, TableError
 from llmsynth.personal_data.detection import LEARNED_AS_THEY_ARE, PersonalColumn, detect
+from llmsynth.personal_data.invented_people import INVENTED, Invented, form_of
+from llmsynth.personal_data.kinds import Kind
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.replacement import replaced
-from llmsynth.schema.columns import IdentifierColumn, TextColumn
+from llmsynth.schema.columns import CategoryColumn, Column, IdentifierColumn, TextColumn
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
 
@@ -51,6 +53,7 @@ def without_personal_data(
     fixed: Collection[str],
     search_texts: bool,
     seed: int,
+    invent: bool = False,
 ) -> Unpersonal:
     """Replace what a model must not learn as it is: names, addresses, numbers of people.
 
@@ -59,6 +62,8 @@ def without_personal_data(
     Args:
         fixed: columns to leave alone, besides the target.
         search_texts: look inside free-text columns, too.
+        invent: leave only the form of names, e-mail and street addresses in the table, whose
+            people are made up for every new row.
 
     Raises:
         TableError: personal data, and the choice is to refuse it.
@@ -90,17 +95,45 @@ def without_personal_data(
     ]
     kinds = {column.name: column.kind for column in found}
     done = replaced(table, kinds, texts, Pseudonyms(seed))
+    new = done.table
     for name in names:
-        column = replace(
-            infer_schema(done.table.select([name])).column(name),
-            description=schema.column(name).description,
+        old, kind = schema.column(name), _invented(kinds[name]) if invent else None
+        column: Column = replace(
+            infer_schema(done.table.select([name])).column(name), description=old.description
         )
+        is_text = pa.types.is_string(table[name].type)
+        if kind is not None and is_text and not _repeats(column, table[name]):
+            forms = _forms(table[name], kind)
+            new = new.set_column(new.column_names.index(name), name, forms)
+            column = TextColumn(
+                name=name,
+                nullable=old.nullable or forms.null_count > 0,
+                description=old.description,
+                invented=kind,
+            )
         schema = schema.with_column(column)
     return Unpersonal(
-        table=done.table,
+        table=new,
         schema=schema,
         record={"choice": choice, "replaced": done.to_json()},
     )
+
+
+def _repeats(column: Column, cells: pa.ChunkedArray) -> bool:
+    """Whether a few people have many rows each, which pseudonyms keep together."""
+    present = len(cells) - cells.null_count
+    return isinstance(column, CategoryColumn) and 5 * len(column.categories) <= present
+
+
+def _invented(kind: Kind) -> Invented | None:
+    return next((known for known in INVENTED if known == kind), None)
+
+
+def _forms(cells: pa.ChunkedArray, kind: Invented) -> pa.Array:
+    """The column with marks in place of what tells who a cell is about."""
+    coded = cells.combine_chunks().dictionary_encode()
+    forms = [form_of(kind, text) for text in coded.dictionary.to_pylist()]
+    return pa.array(forms, pa.string()).take(coded.indices)
 
 
 def _to_replace(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import time
 import warnings
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import replace
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -18,6 +18,7 @@ from llmsynth.errors import TooLittleLearnedWarning
 from llmsynth.progress import Progress, silent
 from llmsynth.schema.columns import TextColumn
 from llmsynth.synthesizers.compact_learner import CompactLearner
+from llmsynth.synthesizers.decisions import Decisions, decisions
 from llmsynth.synthesizers.learner import FitPlan, Learner
 from llmsynth.synthesizers.learning import Overrides
 from llmsynth.synthesizers.personal_columns import without_personal_data
@@ -46,11 +47,13 @@ def fit_plainly(
     to_fill: Mapping[str, npt.NDArray[np.bool_]] | None,
     launcher: Launcher | None,
     started: float,
+    decided: Callable[[Decisions], None] | None = None,
 ) -> None:
     """Fit `table` as the synthesizer is set and set its attributes; see `Synthesizer.fit`.
 
     Args:
         started: `time.perf_counter()` when the fit began; its time budget counts from there.
+        decided: told what becomes of each column, before anything is learned.
     """
     learnable = without_personal_data(
         table,
@@ -60,6 +63,11 @@ def fit_plainly(
         fixed=synthesizer.context,
         search_texts=synthesizer.model != COMPACT and not synthesizer.drop_text,
         seed=synthesizer.seed,
+        # Under context, real rows are read again beside drawn ones: there pseudonyms are learned.
+        invent=synthesizer.model == COMPACT
+        and not synthesizer.drop_text
+        and not synthesizer.context
+        and not to_fill,
     )
     prepared = prepare(
         learnable.table,
@@ -73,6 +81,9 @@ def fit_plainly(
         to_fill=to_fill,
         find_rules=synthesizer.find_rules and synthesizer.schema is None,
     )
+    found = decisions(table, prepared, personal=learnable.record)
+    if decided is not None:
+        decided(found)
     plan = FitPlan(
         target=synthesizer.target,
         seed=synthesizer.seed,
@@ -91,6 +102,7 @@ def fit_plainly(
     synthesizer.fit_seconds_ = time.perf_counter() - started
     synthesizer.record_key_ = key = new_key()
     record = {**provenance(synthesizer, prepared, key), "personal_data": learnable.record}
+    record["decided"] = found.to_json()
     synthesizer.provenance_ = record
 
 

@@ -59,8 +59,8 @@ def provenance(synthesizer: Synthesizer, prepared: Prepared, key: bytes) -> dict
         "training": {name: _known(value) for name, value in asdict(synthesizer.training_).items()},
         "fit_seconds": round(synthesizer.fit_seconds_, 2),
         "protected": prepared.protected.counts() if not synthesizer.keep_rare else None,
-        "texts": prepared.texts.to_json() if prepared.texts is not None else {},
         "rules": _rules(prepared),
+        "texts": _texts(synthesizer, prepared),
         "holds_of_the_data": held(prepared.language.schema),
         "privacy": "No differential privacy: `protected` says which release rule was applied."
         + (_TEXT_WARNING if _has_text(prepared.language.schema) else ""),
@@ -78,6 +78,20 @@ def _rules(prepared: Prepared) -> dict[str, object]:
             {"rule": in_words(one.constraint), "exceptions": one.exceptions} for one in near
         ],
         "not_looked_for": "as only declared rules count" if found is None else found.skipped,
+    }
+
+
+def _texts(synthesizer: Synthesizer, prepared: Prepared) -> dict[str, object]:
+    """By column: what was spelled, and how often drawn texts were rare training texts."""
+    if prepared.texts is None:
+        return {}
+    rates = getattr(synthesizer.learner_, "copy_rates", {})
+    return {
+        name: {
+            **own,
+            **({"copies_drawn": round(rates[name].drawn, 4)} if name in rates else {}),
+        }
+        for name, own in prepared.texts.to_json().items()
     }
 
 

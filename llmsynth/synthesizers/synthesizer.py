@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Self
 
@@ -21,6 +21,7 @@ from llmsynth.privacy.settings import asked_privacy
 from llmsynth.progress import Progress, silent
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
+from llmsynth.synthesizers.decisions import Decisions
 from llmsynth.synthesizers.drawing_engine import DrawingEngine, EngineWish
 from llmsynth.synthesizers.learner import Given, Learner, RowRun
 from llmsynth.synthesizers.learning import Overrides
@@ -142,6 +143,7 @@ class Synthesizer:
         to_fill: Mapping[str, npt.NDArray[np.bool_]] | None = None,
         launcher: Launcher | None = None,
         sampled_from: Mapping[str, object] | None = None,
+        decided: Callable[[Decisions], None] | None = None,
     ) -> Self:
         """Learn a table: a path, DataFrame, Arrow table or Dataset.
 
@@ -156,6 +158,8 @@ class Synthesizer:
                 their columns.
             launcher: what starts the training's processes, such as `cluster.RayLauncher`.
             sampled_from: what the record is to say of a larger table that `table` is a sample of.
+            decided: told what becomes of each column, before anything is learned; the record has
+                it under `decided`. A private fit decides by its schema, and tells nothing here.
 
         Raises:
             SettingsError: a size or budget that is not above 0; cells to fill that the table lacks,
@@ -192,6 +196,7 @@ class Synthesizer:
             to_fill=to_fill,
             launcher=launcher,
             started=started,
+            decided=decided,
         )
         if sampled_from:
             self.provenance_["sampled_from"] = dict(sampled_from)
