@@ -14,6 +14,7 @@ import pyarrow as pa
 import typer
 
 from llmsynth.cli.decision_table import print_decisions
+from llmsynth.cli.declared_personal import declared_by
 from llmsynth.cli.failures import INTERRUPTED, TOO_LITTLE
 from llmsynth.cli.fit_ledger import LedgerCharge
 from llmsynth.cli.fit_work import fit_work, has_checkpoint
@@ -27,6 +28,8 @@ from llmsynth.cli.shared_options import (
     MaxEpochs,
     MaxMinutes,
     Missing,
+    NotPersonal,
+    Personal,
     SchemaFile,
     Target,
 )
@@ -130,6 +133,8 @@ def fit_command(
         PersonalChoice,
         typer.Option(help="Names, e-mails, phones, ids of people that are found in columns."),
     ] = PersonalChoice.REPLACE,
+    personal: Personal = None,
+    not_personal: NotPersonal = None,
     rules: Annotated[
         bool,
         typer.Option(
@@ -176,6 +181,12 @@ def fit_command(
     """
     if shard_weights and (model == "compact" or group_by is not None):
         raise SettingsError("--shard-weights is for a pretrained --model of single rows.")
+    declared = declared_by(personal, not_personal)
+    if declared and (epsilon is not None or group_by is not None):
+        raise SettingsError(
+            "--personal and --not-personal are for a plain fit; with --group-by, say `personal` of "
+            "the column in --schema. A private fit has its own rule for what comes out of it."
+        )
     typed = TableSchema.read(schema) if schema is not None else None
     launcher = None
     if on is Place.ray:
@@ -233,6 +244,7 @@ def fit_command(
         keep_rare=keep_rare,
         drop_text=drop_text,
         personal_data=personal_data.value,
+        personal=declared,
         find_rules=rules,
         max_minutes=max_minutes,
         max_epochs=max_epochs,

@@ -5,6 +5,8 @@ from __future__ import annotations
 import math
 from collections.abc import Mapping
 
+from llmsynth.cli.declared_personal import left_lines
+
 Record = Mapping[str, object]
 
 _TEXT_CHANGES = {
@@ -68,9 +70,13 @@ def personal_lines(record: Record) -> list[str]:
         f"{name} ({part(found, name).get('kind')}, {_count(part(found, name), 'values')} different)"
         for name in found
     ]
-    if not told:
-        return []
-    return [f"Personal data replaced before learning: {'; '.join(told)}."]
+    left = part(part(record, "personal_data"), "left")
+    lines = left_lines(
+        [(n, str(part(left, n).get("kind")), str(part(left, n).get("why"))) for n in left]
+    )
+    if told:
+        lines.insert(0, f"Personal data replaced before learning: {'; '.join(told)}.")
+    return lines
 
 
 def text_lines(record: Record) -> list[str]:

@@ -6,6 +6,7 @@ from typing import Annotated
 
 import typer
 
+from llmsynth.cli.declared_personal import declared_by, left_lines
 from llmsynth.cli.progress_bar import ProgressBar
 from llmsynth.cli.row_stream import check_file
 from llmsynth.cli.shared_options import (
@@ -14,7 +15,9 @@ from llmsynth.cli.shared_options import (
     MaxEpochs,
     MaxMinutes,
     Missing,
+    NotPersonal,
     OutFile,
+    Personal,
     SchemaFile,
     Seed,
     TableFile,
@@ -33,6 +36,8 @@ def replace_command(
     ] = None,
     synthesizer: Fitted = None,
     schema: SchemaFile = None,
+    personal: Personal = None,
+    not_personal: NotPersonal = None,
     missing: Missing = None,
     max_minutes: MaxMinutes = None,
     max_epochs: MaxEpochs = None,
@@ -41,6 +46,7 @@ def replace_command(
 ) -> None:
     """Draw some columns of a table anew, given the others, which stay real."""
     check_file(out)
+    declared = declared_by(personal, not_personal)
     model = use_synthesizer(
         synthesizer,
         schema=schema,
@@ -59,6 +65,7 @@ def replace_command(
             table,
             column,
             identifiers=identifier or (),
+            personal=declared,
             synthesizer=model,
             missing=missing or (),
             seed=seed,
@@ -79,6 +86,8 @@ def pseudonymize_command(
         list[str] | None,
         typer.Option(help="Column to search for personal data; free text when omitted."),
     ] = None,
+    personal: Personal = None,
+    not_personal: NotPersonal = None,
     missing: Missing = None,
     seed: Annotated[
         int | None, typer.Option(help="Same seed, same pseudonyms; random when omitted.")
@@ -86,11 +95,16 @@ def pseudonymize_command(
 ) -> None:
     """Replace names, e-mails, phones, addresses and ids of people, also inside free text."""
     check_file(out)
+    declared = declared_by(personal, not_personal)
     from llmsynth.personal_data.replacement import pseudonymize
 
-    found = pseudonymize(table, texts=text or None, missing=missing or (), seed=seed)
+    found = pseudonymize(
+        table, declared=declared, texts=text or None, missing=missing or (), seed=seed
+    )
     write_table(found.table, out)
     typer.echo(f"Replaced: {found.words}.")
+    for line in left_lines([(c.name, c.kind, c.why) for c in found.left]):
+        typer.echo(line)
     typer.echo(
         f"Wrote {found.table.num_rows:,} rows to {out}. What the other columns and the texts tell "
         "may still say who somebody is."

@@ -29,6 +29,18 @@ MaxMinutes = Annotated[float | None, typer.Option(help="Most minutes the fit may
 MaxEpochs = Annotated[
     float | None, typer.Option(help="Most passes over the table; chosen from its size.")
 ]
+Personal = Annotated[
+    list[str] | None,
+    typer.Option(
+        metavar="COLUMN=KIND",
+        help="A column of personal data that was not found or found as another kind: name, email, "
+        "phone, address, id, iban, ...; may be given again.",
+    ),
+]
+NotPersonal = Annotated[
+    list[str] | None,
+    typer.Option(metavar="COLUMN", help="A column that only looks personal; may be given again."),
+]
 KeepRare = Annotated[
     bool, typer.Option("--keep-rare", help="Learn values of fewer than five rows, too.")
 ]

@@ -10,15 +10,13 @@ import pyarrow.compute as pc
 
 from llmsynth.errors import SettingsError
 from llmsynth.personal_data.headings import Heading
-from llmsynth.personal_data.kinds import KINDS, Kind
+from llmsynth.personal_data.kinds import Kind, declared_kind
 from llmsynth.personal_data.recognizers import RECOGNIZERS, Cells, Evidence
 
 _MOST_CELLS = 1_000
 _MOST_ROWS = 50_000
 FEWEST_LEVELS = 10
 """Different cells below which a column is no list of people: "White" and "Black" are names, too."""
-NOT_PERSONAL = "none"
-"""What a column is declared as that holds no personal data, whatever it looks like."""
 
 LEARNED_AS_THEY_ARE: frozenset[Kind] = frozenset({"birth date"})
 """Kinds that a fit learns as any quantity: no day is a person's, and ages follow from days."""
@@ -79,7 +77,8 @@ def examine(
             would be found.
 
     Raises:
-        SettingsError: a declared kind that is none, or a column the table lacks.
+        SchemaError: a declared kind that is none.
+        SettingsError: a declared column that the table lacks.
     """
     said = {name: declared_kind(name, kind) for name, kind in (declared or {}).items()}
     if unknown := [name for name in said if name not in table.column_names]:
@@ -103,24 +102,6 @@ def personal_kind(name: str, cells: pa.ChunkedArray) -> PersonalColumn | None:
     """Whether one column is personal, which kind, and why; whatever its kind in a schema is."""
     seen = _examined(name, cells)
     return seen if isinstance(seen, PersonalColumn) else None
-
-
-def declared_kind(name: str, kind: str) -> Kind | None:
-    """A kind as somebody spelled it; None for "none".
-
-    Raises:
-        SettingsError: it is no kind.
-    """
-    plain = " ".join(kind.lower().replace("_", " ").replace("-", " ").split())
-    if plain == NOT_PERSONAL:
-        return None
-    for own in KINDS:
-        if own == plain:
-            return own
-    raise SettingsError(
-        f"Column {name!r}: personal must be one of {', '.join(KINDS)} or {NOT_PERSONAL}, "
-        f"got {kind!r}."
-    )
 
 
 def _examined(name: str, cells: pa.ChunkedArray) -> PersonalColumn | LeftColumn | None:

@@ -5,28 +5,11 @@ from __future__ import annotations
 import ipaddress
 import re
 from collections.abc import Callable
-from typing import Literal, get_args
 
 from llmsynth.personal_data.name_lists import fold
+from llmsynth.schema.personal_kinds import KINDS, NOT_PERSONAL, Kind, declared_kind
 
-Kind = Literal[
-    "name",
-    "email",
-    "phone",
-    "address",
-    "id",
-    "national id",
-    "iban",
-    "credit card",
-    "social security",
-    "ip",
-    "mac",
-    "plate",
-    "user name",
-    "url",
-    "birth date",
-]
-KINDS: tuple[Kind, ...] = get_args(Kind)
+__all__ = ["KINDS", "NOT_PERSONAL", "Kind", "declared_kind"]
 
 EMAIL = re.compile(r"(?<![\w.+-])[\w.+-]+@[A-Za-z0-9-]+(?:\.[A-Za-z0-9-]+)*\.[A-Za-z]{2,}\b")
 SOCIAL_SECURITY = re.compile(r"(?<![\w-])(?!000|666|9)\d{3}-(?!00)\d{2}-(?!0000)\d{4}(?![\w-])")

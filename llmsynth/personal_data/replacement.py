@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from itertools import chain
 from typing import TYPE_CHECKING
 
@@ -12,7 +12,7 @@ import pyarrow as pa
 import pyarrow.compute as pc
 
 from llmsynth.errors import SettingsError
-from llmsynth.personal_data.detection import LEARNED_AS_THEY_ARE, detect
+from llmsynth.personal_data.detection import LEARNED_AS_THEY_ARE, LeftColumn, detect, examine
 from llmsynth.personal_data.kinds import LOW_TITLES, Kind
 from llmsynth.personal_data.name_lists import NAME_WORD, Sex, fold, sex_of_given_name
 from llmsynth.personal_data.name_shapes import PARTICLES
@@ -21,6 +21,7 @@ from llmsynth.personal_data.sexes import sex_by_pronouns, sex_by_title, sex_colu
 from llmsynth.personal_data.text_spans import TextReplacer
 from llmsynth.schema.columns import TextColumn
 from llmsynth.schema.inference import infer_schema
+from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.pandas_frames import to_pandas
 from llmsynth.tables.reading import read_table
 
@@ -56,6 +57,8 @@ class Pseudonymized:
     columns: tuple[ReplacedColumn, ...]
     pseudonyms: Pseudonyms
     """Give them to the next table, so that a person keeps the pseudonym there."""
+    left: tuple[LeftColumn, ...] = ()
+    """Columns that look personal and were left, and why."""
 
     @property
     def words(self) -> str:
@@ -81,6 +84,7 @@ def pseudonymize(
     table: TableSource,
     *,
     columns: Mapping[str, Kind] | None = None,
+    declared: Mapping[str, str] | None = None,
     texts: Sequence[str] | None = None,
     pseudonyms: Pseudonyms | None = None,
     missing: Sequence[str] = (),
@@ -96,6 +100,7 @@ def pseudonymize(
 
     Args:
         columns: column to kind, instead of what would be found.
+        declared: column to kind, or to "none", beside what is found in the others.
         texts: columns to search for personal data; free-text columns when omitted.
         pseudonyms: of an earlier table, so that the same person is replaced alike.
         missing: cell texts that mean "missing" in a CSV file, besides the empty cell.
@@ -110,21 +115,31 @@ def pseudonymize(
         schema = infer_schema(source) if source.num_rows else None
         free = schema.columns if schema is not None else ()
         texts = [c.name for c in free if isinstance(c, TextColumn)]
+    left: tuple[LeftColumn, ...] = ()
     if columns is None:
-        found = detect(source)
-        columns = {column.name: column.kind for column in found}
+        seen = examine(source, declared=declared)
+        left = seen.left
+        columns = {column.name: column.kind for column in seen.found}
     for name in (*columns, *texts):
         if name not in source.column_names:
             names = ", ".join(map(repr, source.column_names))
             raise SettingsError(f"No column {name!r}; there are {names}.")
     texts = [name for name in texts if name not in columns]
-    return replaced(source, columns, texts, pseudonyms or Pseudonyms(seed))
+    done = replaced(source, columns, texts, pseudonyms or Pseudonyms(seed))
+    return replace(done, left=left)
+
+
+def declared_personal(schema: TableSchema | None, names: Collection[str]) -> dict[str, str]:
+    """What a schema declares personal or not, of the columns that a table has."""
+    columns = schema.columns if schema is not None else ()
+    return {c.name: c.personal for c in columns if c.personal and c.name in names}
 
 
 def with_people_renamed(
     table: pa.Table,
     *,
     keys: Collection[str | None],
+    declared: Mapping[str, str] | None = None,
     in_texts: bool = False,
     pseudonyms: Pseudonyms | None = None,
     seed: int | None = None,
@@ -132,11 +147,12 @@ def with_people_renamed(
     """The table with the personal data of its columns replaced, but for its keys.
 
     Args:
+        declared: column to kind, or to "none", before what is found.
         in_texts: inside free text, too.
     """
     kinds = {
         found.name: found.kind
-        for found in detect(table)
+        for found in detect(table, declared=declared)
         if found.name not in keys and found.kind not in LEARNED_AS_THEY_ARE
     }
     texts: list[str] = []
@@ -250,7 +266,8 @@ def _told_by_row(
     held = {text: kind for kind, cells in others.values() if (text := cells[row]) is not None}
     # Without blanks between words a name is found only as a whole.
     signs = {cell: "name" for cells in names.values() if (cell := cells[row]) and is_of_signs(cell)}
-    return words, held | signs
+    held.update(signs)
+    return words, held
 
 
 def _words(cell: str | None) -> list[str]:

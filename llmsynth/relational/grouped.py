@@ -11,7 +11,7 @@ import numpy as np
 
 from llmsynth.bundle.owner import OwnerFolder
 from llmsynth.errors import ConditionError, NotFittedError, SettingsError
-from llmsynth.personal_data.replacement import with_people_renamed
+from llmsynth.personal_data.replacement import declared_personal, with_people_renamed
 from llmsynth.progress import Progress, silent
 from llmsynth.relational.drawn_groups import row_plan, written_schema
 from llmsynth.relational.given_groups import given_rows
@@ -116,7 +116,13 @@ class GroupedSynthesizer:
             # Here, since a pseudonym that one model draws is a condition of the other.
             keys = {self.group_by, self.order_by}
             texts = self.model != COMPACT and not self.drop_text
-            source = with_people_renamed(source, keys=keys, in_texts=texts, seed=self.seed)
+            source = with_people_renamed(
+                source,
+                keys=keys,
+                declared=declared_personal(self.schema, source.column_names),
+                in_texts=texts,
+                seed=self.seed,
+            )
         layout = lay_out(
             source,
             self.schema,

@@ -10,6 +10,7 @@ from typing import ClassVar
 
 from llmsynth.errors import SchemaError
 from llmsynth.schema.number_spelling import Spelling, number_spelling
+from llmsynth.schema.personal_kinds import declared_kind
 
 
 @dataclass(frozen=True, kw_only=True)
@@ -26,10 +27,14 @@ class Column:
     """Arrow type of the column in memory and in Parquet, e.g. `int64`."""
     description: str = ""
     """What the column means, in words; used by prompted models."""
+    personal: str = ""
+    """Kind of personal data its cells are (`name`, `email`, ...), or `none`; found when empty."""
 
     def __post_init__(self) -> None:
         if not self.name:
             raise SchemaError("Every column needs a non-empty name; one is empty.")
+        if self.personal:
+            declared_kind(self.name, self.personal)
 
     def to_json(self) -> dict[str, object]:
         """The column as JSON-ready values; defaults are left out."""

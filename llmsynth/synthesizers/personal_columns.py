@@ -2,18 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
 
 from llmsynth.errors import SchemaError, SettingsError, TableError
-from llmsynth.personal_data.detection import LEARNED_AS_THEY_ARE, PersonalColumn, detect
+from llmsynth.personal_data.detection import (
+    LEARNED_AS_THEY_ARE,
+    Findings,
+    PersonalColumn,
+    examine,
+)
 from llmsynth.personal_data.invented_people import INVENTED, Invented, form_of
 from llmsynth.personal_data.kinds import Kind
 from llmsynth.personal_data.pseudonyms import Pseudonyms
-from llmsynth.personal_data.replacement import replaced
+from llmsynth.personal_data.replacement import declared_personal, replaced
 from llmsynth.schema.columns import CategoryColumn, Column, IdentifierColumn, TextColumn
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
@@ -54,6 +59,7 @@ def without_personal_data(
     search_texts: bool,
     seed: int,
     invent: bool = False,
+    declared: Mapping[str, str] | None = None,
 ) -> Unpersonal:
     """Replace what a model must not learn as it is: names, addresses, numbers of people.
 
@@ -64,6 +70,7 @@ def without_personal_data(
         search_texts: look inside free-text columns, too.
         invent: leave only the form of names, e-mail and street addresses in the table, whose
             people are made up for every new row.
+        declared: column to kind of personal data or "none"; goes before the schema's own fields.
 
     Raises:
         TableError: personal data, and the choice is to refuse it.
@@ -72,7 +79,10 @@ def without_personal_data(
     schema = schema or infer_schema(table, target=target)
     if choice == "keep":
         return Unpersonal(table=table, schema=schema, record={"choice": choice})
-    found = _to_replace(table, schema, {*fixed, *([target] if target else [])})
+    said = declared_personal(schema, table.column_names) | dict(declared or {})
+    seen = examine(table, declared=said)
+    found = _to_replace(seen, schema, {*fixed, *([target] if target else [])})
+    left = _left(seen, {column.name for column in found}, schema)
     if choice == "refuse":
         _refuse(found)
         return Unpersonal(table=table, schema=schema, record={"choice": choice})
@@ -99,7 +109,9 @@ def without_personal_data(
     for name in names:
         old, kind = schema.column(name), _invented(kinds[name]) if invent else None
         column: Column = replace(
-            infer_schema(done.table.select([name])).column(name), description=old.description
+            infer_schema(done.table.select([name])).column(name),
+            description=old.description,
+            personal=kinds[name],
         )
         is_text = pa.types.is_string(table[name].type)
         if kind is not None and is_text and not _repeats(column, table[name]):
@@ -109,13 +121,17 @@ def without_personal_data(
                 name=name,
                 nullable=old.nullable or forms.null_count > 0,
                 description=old.description,
+                personal=kind,
                 invented=kind,
             )
         schema = schema.with_column(column)
+    record: dict[str, object] = {"choice": choice, "replaced": done.to_json()}
+    if left:
+        record["left"] = left
     return Unpersonal(
         table=new,
         schema=schema,
-        record={"choice": choice, "replaced": done.to_json()},
+        record=record,
     )
 
 
@@ -136,13 +152,29 @@ def _forms(cells: pa.ChunkedArray, kind: Invented) -> pa.Array:
     return pa.array(forms, pa.string()).take(coded.indices)
 
 
+def _left(
+    seen: Findings, replaced: Collection[str], schema: TableSchema
+) -> dict[str, dict[str, str]]:
+    """What looks personal and is learned as it is, with the reason."""
+    out = {c.name: {"kind": c.kind, "why": c.why} for c in seen.left}
+    for column in seen.found:
+        if column.name in replaced or column.name not in schema.names:
+            continue
+        if isinstance(schema.column(column.name), IdentifierColumn):
+            continue
+        is_quantity = column.kind in LEARNED_AS_THEY_ARE
+        why = "learned as a quantity" if is_quantity else "the target, or given as it is"
+        out[column.name] = {"kind": column.kind, "why": why}
+    return out
+
+
 def _to_replace(
-    table: pa.Table, schema: TableSchema, fixed: Collection[str]
+    seen: Findings, schema: TableSchema, fixed: Collection[str]
 ) -> list[PersonalColumn]:
     known = set(schema.names) - set(fixed)
     return [
         column
-        for column in detect(table)
+        for column in seen.found
         if column.name in known
         and column.kind not in LEARNED_AS_THEY_ARE
         and not isinstance(schema.column(column.name), IdentifierColumn)

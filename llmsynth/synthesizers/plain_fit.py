@@ -68,6 +68,7 @@ def fit_plainly(
         and not synthesizer.drop_text
         and not synthesizer.context
         and not to_fill,
+        declared=synthesizer.personal,
     )
     prepared = prepare(
         learnable.table,

@@ -19,6 +19,7 @@ from llmsynth.generation.sample import Sample
 from llmsynth.models.model_names import PACKAGED, may_name_a_model
 from llmsynth.privacy.settings import asked_privacy
 from llmsynth.progress import Progress, silent
+from llmsynth.schema.personal_kinds import declared_kind
 from llmsynth.schema.storage import arrow_type
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.decisions import Decisions
@@ -61,6 +62,8 @@ class Synthesizer:
             that are found in columns, and in texts that a pretrained model learns: `replace` them
             by pseudonyms before anything is learned, `keep` them, or `refuse` the table. A private
             fit has its own rule for what comes out of it.
+        personal: column to kind of personal data, or to "none", where what is found is wrong; the
+            same as `personal` of a schema's column, and before it.
         find_rules: where no schema is given, look for rules that every row keeps (sums, products,
             what one column fixes of another, what comes first), and keep them in every new row.
         context: columns that are given whenever rows are drawn; the compact model learns the
@@ -104,6 +107,7 @@ class Synthesizer:
         insecure_seed: int | None = None,
         context: Sequence[str] = (),
         personal_data: str = "replace",
+        personal: Mapping[str, str] | None = None,
         find_rules: bool = True,
     ) -> None:
         if context and (model != COMPACT or epsilon is not None or target in context):
@@ -130,6 +134,9 @@ class Synthesizer:
         self.seed = seed
         self.context = tuple(context)
         self.personal_data = checked_choice(personal_data)
+        self.personal = dict(personal or {})
+        for name, kind in self.personal.items():
+            declared_kind(name, kind)
         self.find_rules = find_rules
         self.privacy = asked_privacy(epsilon, delta, entity, rows_per_entity, insecure_seed)
 

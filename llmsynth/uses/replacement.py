@@ -16,7 +16,11 @@ from llmsynth.errors import SettingsError
 from llmsynth.personal_data.detection import detect
 from llmsynth.personal_data.kinds import Kind
 from llmsynth.personal_data.pseudonyms import Pseudonyms
-from llmsynth.personal_data.replacement import ReplacedColumn, replaced
+from llmsynth.personal_data.replacement import (
+    ReplacedColumn,
+    declared_personal,
+    replaced,
+)
 from llmsynth.progress import Progress, silent
 from llmsynth.schema.columns import IdentifierColumn, TextColumn
 from llmsynth.schema.inference import infer_schema
@@ -60,6 +64,7 @@ def replace(
     columns: Sequence[str],
     *,
     identifiers: Sequence[str] = (),
+    personal: Mapping[str, str] | None = None,
     pseudonyms: Pseudonyms | None = None,
     synthesizer: Synthesizer | None = None,
     missing: Sequence[str] = (),
@@ -77,6 +82,7 @@ def replace(
     Args:
         columns: to be replaced; the others are neither changed nor left out.
         identifiers: those of `columns` that are keys, where cells and heading do not tell.
+        personal: column to kind of personal data, or to "none", before what is found.
         synthesizer: with the settings of the fit; one that is fitted already is used as it is, and
             serves less well, as it has learned whole rows.
         missing: cell texts that mean "missing" in a CSV file, besides the empty cell.
@@ -90,7 +96,8 @@ def replace(
     schema = given or infer_schema(source)
     typed = conform(source, schema)
     _check(columns, identifiers, typed)
-    kinds = _kinds(typed, schema, columns, identifiers)
+    said = declared_personal(schema, typed.column_names) | dict(personal or {})
+    kinds = _kinds(typed, schema, columns, identifiers, said)
     drawn = [name for name in columns if name not in kinds]
     unchanged: dict[str, float] = {}
     out = typed
@@ -126,11 +133,17 @@ def _check(columns: Sequence[str], identifiers: Sequence[str], table: pa.Table) 
 
 
 def _kinds(
-    table: pa.Table, schema: TableSchema, columns: Sequence[str], identifiers: Sequence[str]
+    table: pa.Table,
+    schema: TableSchema,
+    columns: Sequence[str],
+    identifiers: Sequence[str],
+    declared: Mapping[str, str],
 ) -> dict[str, Kind]:
     """Which of the columns are renamed, and as what."""
     kinds: dict[str, Kind] = {
-        found.name: found.kind for found in detect(table.select(list(columns)))
+        found.name: found.kind
+        for found in detect(table, declared=declared)
+        if found.name in columns
     }
     for name in columns:
         if name in identifiers or isinstance(schema.column(name), IdentifierColumn):

@@ -56,6 +56,8 @@ class FitOrder:
     rows_per_entity: Annotated[int, Meta(ge=1, le=1_000)] = 1
     personal_data: Literal["replace", "keep", "refuse"] = "replace"
     """What becomes of names, e-mail addresses, phone numbers and ids of people in columns."""
+    personal: dict[str, str] | None = None
+    """Column to kind of personal data, or to "none", before what is found."""
     schema_is_public: bool = False
     """With epsilon: kinds, categories and bounds of the table's schema are known to everybody.
     Otherwise they are found out anew, with noise."""

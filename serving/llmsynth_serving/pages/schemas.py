@@ -168,6 +168,8 @@ def _column(form: Form, number: int, known: Json, table: Table, request: Asked) 
     is_shown = text(form, f"{number}.shown") == kind
     column["nullable"] = text(form, f"{number}.nullable") is not None
     column["description"] = text(form, f"{number}.description") or ""
+    if (personal := text(form, f"{number}.personal")) is not None:
+        column["personal"] = "" if personal == "found" else personal
     if not is_shown:
         return column  # the fields on the page were those of the old kind
     for field in _TEXTS:

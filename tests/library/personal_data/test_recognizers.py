@@ -7,7 +7,7 @@ import random
 import pyarrow as pa
 import pytest
 
-from llmsynth.errors import SettingsError
+from llmsynth.errors import SchemaError, SettingsError
 from llmsynth.personal_data.detection import detect, examine, personal_kind
 
 GIVEN = ["anna", "peter", "maria", "john", "sofia", "lukas", "emma", "paul"]
@@ -122,7 +122,7 @@ def test_a_declaration_goes_before_what_is_found() -> None:
     people = pa.table({"who": FULL})
     assert [c.kind for c in detect(people)] == ["name"]
     assert detect(people, declared={"who": "none"}) == ()
-    with pytest.raises(SettingsError, match="personal must be one of name, email"):
+    with pytest.raises(SchemaError, match="personal must be one of name, email"):
         detect(people, declared={"who": "nam"})
     with pytest.raises(SettingsError, match="'whom' is declared personal"):
         detect(people, declared={"whom": "name"})
