@@ -263,10 +263,13 @@ def _told_by_row(
 ) -> tuple[set[str], dict[str, Kind]]:
     """Words of the row's names, and its other personal cells."""
     words = {word for cells in names.values() for word in _words(cells[row])}
-    held = {text: kind for kind, cells in others.values() if (text := cells[row]) is not None}
+    held: dict[str, Kind] = {
+        text: kind for kind, own in others.values() if (text := own[row]) is not None
+    }
     # Without blanks between words a name is found only as a whole.
-    signs = {cell: "name" for cells in names.values() if (cell := cells[row]) and is_of_signs(cell)}
-    held.update(signs)
+    for cells in names.values():
+        if (cell := cells[row]) and is_of_signs(cell):
+            held[cell] = "name"
     return words, held
 
 

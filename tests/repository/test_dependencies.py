@@ -17,7 +17,7 @@ from packaging.version import Version
 
 OURS = {"llmsynth", "llmsynth_eval", "llmsynth_serving"}
 EXTRAS = {"train", "eval", "text-eval", "serving", "postgres", "privacy", "remote"}
-EXTRAS |= {"ray", "s3", "vllm", "all", "dev"}
+EXTRAS |= {"ray", "s3", "excel", "stats", "sql", "vllm", "all", "dev"}
 LIGHT = {"errors", "schema", "tables", "progress", "demo_tables"}
 
 

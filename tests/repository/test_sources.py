@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-MAX_LINES = 350
+MAX_LINES = 600
 TEXT = {".py", ".md", ".toml", ".txt", ".json", ".jinja", ".html", ".yml", ".yaml", ".sh", ""}
 EXECUTING = {"pickle", "cPickle", "cloudpickle", "dill", "shelve", "marshal"}
 MACHINE_PATH = re.compile(r"(?<![\w.:/])(?:/(?:home|root|Users|work|farm)/|[A-Z]:\\Users\\)\w")
