@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 from typing import Literal
 
 import pyarrow as pa
+import pyarrow.compute as pc
 
 from llmsynth.errors import SchemaError, SettingsError, TableError
 from llmsynth.personal_data.detection import (
@@ -19,6 +20,7 @@ from llmsynth.personal_data.invented_people import INVENTED, Invented, form_of
 from llmsynth.personal_data.kinds import Kind
 from llmsynth.personal_data.pseudonyms import Pseudonyms
 from llmsynth.personal_data.replacement import declared_personal, replaced
+from llmsynth.privacy.rare_values import DEFAULT_FLOOR
 from llmsynth.schema.columns import CategoryColumn, Column, IdentifierColumn, TextColumn
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
@@ -135,10 +137,17 @@ def without_personal_data(
     )
 
 
+_REPEATED_SHARE = 0.95
+"""Share of a column's cells whose people have five rows or more: pseudonyms of fewer rows would be
+held back as rare, and the column be spelled letter by letter instead."""
+
+
 def _repeats(column: Column, cells: pa.ChunkedArray) -> bool:
     """Whether a few people have many rows each, which pseudonyms keep together."""
-    present = len(cells) - cells.null_count
-    return isinstance(column, CategoryColumn) and 5 * len(column.categories) <= present
+    if not isinstance(column, CategoryColumn):
+        return False
+    counts = pc.value_counts(cells.drop_null()).field("counts").to_numpy()
+    return bool(counts[counts >= DEFAULT_FLOOR].sum() >= _REPEATED_SHARE * counts.sum())
 
 
 def _invented(kind: Kind) -> Invented | None:
