@@ -45,7 +45,7 @@ _NAMES_ANYWHERE = _folded(
     "soyadi surname firstname lastname fullname"
 )
 _MAY_BE_NAMES = _folded(
-    "name names nom nombre nome naam imie jmeno namn navn ad isim имя название ім'я "
+    "first last middle given family forenames firstnames lastnames surnames name names nom nombre nome naam imie jmeno namn navn ad isim имя название ім'я "
     "patient doctor physician clinician nurse surgeon therapist employee author owner contact "
     "customer "
     "client guest host person passenger student pupil teacher member player athlete driver manager "

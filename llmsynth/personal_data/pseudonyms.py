@@ -71,14 +71,16 @@ class Pseudonyms:
         if kind == "name":
             if is_of_signs(text):
                 return self._signs(text, sex)
-            return NAME_WORD.sub(lambda found: self.word(found.group(), sex=sex), text)
+            # "Don" is a title before a name, and a name where nothing else is.
+            lone = all(_is_no_name(word) for word in NAME_WORD.findall(text))
+            return NAME_WORD.sub(lambda m: self.word(m.group(), sex=sex, lone=lone), text)
         key = text.strip().lower() if kind == "email" else text
         return self._once(kind, key, lambda: self._made(kind, key))
 
-    def word(self, word: str, *, sex: Sex | None = None) -> str:
+    def word(self, word: str, *, sex: Sex | None = None, lone: bool = False) -> str:
         """The replacement of one word of a name; initials become initials, titles stay."""
         low = fold(word)
-        if low in LOW_TITLES or low in PARTICLES:
+        if _is_no_name(word) and not lone:
             return word
         if len(word) == 1 and script(word) not in _SIGNS:
             letters = "ABCDEFGHJKLMNPRSTW"
@@ -188,6 +190,10 @@ class Pseudonyms:
 
 
 _MIXED = 0.5
+
+
+def _is_no_name(word: str) -> bool:
+    return fold(word) in LOW_TITLES or fold(word) in PARTICLES
 
 
 def _cased(new: str, word: str) -> str:

@@ -15,6 +15,7 @@ from llmsynth.personal_data.name_shapes import name_look
 
 _SURE = 0.8
 _LIKELY = 0.6
+_PART = 0.3
 _FEWEST_CHECKED = 20
 """Numbers that must pass a check before it says anything without a heading."""
 
@@ -91,7 +92,9 @@ class NameRecognizer:
             return Evidence(kind="name", share=known, why="given and family names in its cells")
         if shape >= _SURE and heading.says("name"):
             return Evidence(kind="name", share=shape, why="its heading, and cells that fit")
-        if known >= _LIKELY and heading.may_say_name():
+        # Lists know fewer family names than given ones; "last" alone says little else.
+        least = _PART if heading.joined in ("first", "last", "given", "family") else _LIKELY
+        if known >= least and shape >= _LIKELY and heading.may_say_name():
             return Evidence(kind="name", share=known, why="its heading, and names in its cells")
         return None
 

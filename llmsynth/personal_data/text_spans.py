@@ -42,6 +42,9 @@ _CUED = re.compile(
     rf"thanks|thank you),? (?P<names>{_WORDS})",
     re.I,
 )
+_INTRODUCED = re.compile(
+    rf"\bmy name(?: is|'s) (?P<names>{_WORDS}(?: {_WORDS}(?=\W*(?:[.,;!?]|$)))?)", re.I
+)
 _SHORTEST_NAME = 2
 _SHORTEST_VALUE = 5
 """Characters of a cell that is looked for in its row's texts."""
@@ -122,13 +125,23 @@ class TextReplacer:
         for found in _CUED.finditer(text):
             if fold(found.group("names")) in given_names() and self._may_name(found.group("names")):
                 spans.setdefault(found.span("names"), None)
+        for found in _INTRODUCED.finditer(text):
+            for word in NAME_WORD.finditer(found.group("names")):
+                if not self._is_spelled(word.group()):
+                    break
+                start = found.start("names")
+                spans.setdefault((start + word.start(), start + word.end()), None)
         words = list(NAME_WORD.finditer(text))
         for word, following in pairwise(words):
             is_pair = text[word.end() : following.start()] in (" ", ", ")
             if is_pair and self._is_person(word.group(), following.group()):
                 spans.setdefault(word.span(), None)
                 spans.setdefault(following.span(), None)
+        # Who was named once in a text is named again without a title.
+        told = {fold(text[start:end]) for start, end in spans}
         for word in words:
+            if fold(word.group()) in told and self._is_spelled(word.group()):
+                spans.setdefault(word.span(), None)
             if self._is_own(word.group(), own):
                 spans[word.span()] = sex
         if not spans:
@@ -139,8 +152,8 @@ class TextReplacer:
             if start < at:
                 continue
             name = text[start:end]
-            told = known or sex_of_given_name(name) or sex
-            out += [text[at:start], self._pseudonyms.word(name, sex=told)]
+            own_sex = known or sex_of_given_name(name) or sex
+            out += [text[at:start], self._pseudonyms.word(name, sex=own_sex)]
             at = end
         return "".join([*out, text[at:]])
 

@@ -33,6 +33,8 @@ def cells(texts: list[str], rows: int = 400) -> pa.ChunkedArray:
 
 PERSONAL = [
     ("customer", FULL, "name"),
+    ("first", [*GIVEN, "laura", "omar", "ivan"], "name"),
+    ("last", [*FAMILY, "brandt", "haugen", "ferrari", "jones", "brown", "white"], "name"),
     ("x", [name.upper() for name in FULL], "name"),
     ("pupil", [f"{b.upper()}, {a.title()}" for a in GIVEN for b in FAMILY], "name"),
     ("v1", [f"{b.title()}, Mr. {a.title()} Q (of X)" for a in GIVEN for b in FAMILY], "name"),
