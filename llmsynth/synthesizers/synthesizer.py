@@ -137,6 +137,12 @@ class Synthesizer:
         self.personal = dict(personal or {})
         for name, kind in self.personal.items():
             declared_kind(name, kind)
+        if self.personal and epsilon is not None:
+            raise SettingsError(
+                "personal is for fits without epsilon: a private fit learns no cell as it is.",
+                hint="Leave out the columns of people, or name their kind (identifier) in the "
+                "schema.",
+            )
         self.find_rules = find_rules
         self.privacy = asked_privacy(epsilon, delta, entity, rows_per_entity, insecure_seed)
 

@@ -17,6 +17,11 @@ def test_python_refuses_an_unknown_setting() -> None:
         Synthesizer(epsilom=1.0)  # type: ignore[call-arg]
 
 
+def test_python_refuses_a_setting_that_a_private_fit_would_not_heed() -> None:
+    with pytest.raises(SettingsError, match="without epsilon"):
+        Synthesizer(epsilon=1.0, personal={"name": "name"})
+
+
 def test_a_schema_refuses_an_unknown_field_at_every_depth() -> None:
     with pytest.raises(SchemaError, match="constrains"):
         TableSchema.from_json('{"columns": [], "constrains": []}')
