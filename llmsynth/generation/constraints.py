@@ -10,6 +10,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
+import numpy as np
+import numpy.typing as npt
 import pyarrow as pa
 import pyarrow.compute as pc
 import torch
@@ -34,13 +36,20 @@ from llmsynth.schema.table_schema import TableSchema
 from llmsynth.tables.broken_rows import cell_texts, spelled
 
 
-def with_combinations(table: pa.Table, schema: TableSchema, *, floor: int) -> TableSchema:
+def with_combinations(
+    table: pa.Table,
+    schema: TableSchema,
+    *,
+    floor: int,
+    entities: npt.NDArray[np.int64] | None = None,
+) -> TableSchema:
     """The schema with its constraints made ready for this table.
 
-    Every FixedCombinations that lists none is filled in from the table, less combinations held by
-    fewer than `floor` rows; every text that stands for a cell is spelled as `violations` does.
+    Every FixedCombinations and Lookup that lists none is filled in from the table, less what fewer
+    than `floor` entities hold; every text that stands for a cell is spelled as `violations` does.
 
     Args:
+        entities: int64 (rows,), whose row each is; each row its own when omitted.
         table: the table as it came. One whose rare values were replaced holds combinations that
             nobody had.
 
@@ -51,12 +60,10 @@ def with_combinations(table: pa.Table, schema: TableSchema, *, floor: int) -> Ta
     filled: list[Constraint] = []
     for constraint in schema.constraints:
         _check(schema, constraint)
-        if isinstance(constraint, FixedCombinations) and not constraint.combinations:
-            rows = _common(table, constraint.columns, floor)
-            constraint = replace(constraint, combinations=rows)
-        if isinstance(constraint, Lookup) and not constraint.entries:
-            rows = _common(table, constraint.columns, floor)
-            constraint = replace(constraint, entries=_one_a_key(constraint, rows))
+        if (isinstance(constraint, FixedCombinations) and not constraint.combinations) or (
+            isinstance(constraint, Lookup) and not constraint.entries
+        ):
+            constraint = _filled_in(table, constraint, floor, entities)
         filled.append(spelled(schema, constraint))
     return replace(schema, constraints=tuple(filled))
 
@@ -78,20 +85,39 @@ def _check(schema: TableSchema, constraint: Constraint) -> None:
             )
 
 
-def _common(
-    table: pa.Table, columns: Sequence[str], floor: int
+def common_rows(
+    table: pa.Table,
+    columns: Sequence[str],
+    *,
+    floor: int,
+    entities: npt.NDArray[np.int64] | None = None,
 ) -> tuple[tuple[str | None, ...], ...]:
+    """What some columns hold together in rows of at least `floor` entities, as cell texts."""
     keys = [str(index) for index in range(len(columns))]
+    holders = np.arange(table.num_rows) if entities is None else entities
     cells = table.select(list(columns)).rename_columns(keys)
-    counted = cells.group_by(keys).aggregate([([], "count_all")])
-    common = counted.filter(pc.greater_equal(counted["count_all"], floor))
+    cells = cells.append_column("holder", pa.array(holders))
+    counted = cells.group_by(keys).aggregate([("holder", "count_distinct")])
+    common = counted.filter(pc.greater_equal(counted["holder_count_distinct"], floor))
     rows = zip(*(cell_texts(common[key]) for key in keys), strict=True)
-    if not common.num_rows:
-        raise SchemaError(
-            f"Constraint fixed_combinations of {', '.join(columns)}: no combination is held by "
-            f"{floor} rows or more."
-        )
     return tuple(sorted(rows, key=str))
+
+
+def _filled_in(
+    table: pa.Table,
+    constraint: FixedCombinations | Lookup,
+    floor: int,
+    entities: npt.NDArray[np.int64] | None,
+) -> Constraint:
+    rows = common_rows(table, constraint.columns, floor=floor, entities=entities)
+    if not rows:
+        raise SchemaError(
+            f"Constraint {constraint.kind} of {', '.join(constraint.columns)}: no combination is "
+            f"held by {floor} rows or more."
+        )
+    if isinstance(constraint, Lookup):
+        return replace(constraint, entries=_one_a_key(constraint, rows))
+    return replace(constraint, combinations=rows)
 
 
 def _one_a_key(

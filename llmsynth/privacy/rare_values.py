@@ -139,7 +139,7 @@ def _without_rare_spelled(
     bounded, _, clipped = _without_extremes(column, values, owners, floor)
     assert isinstance(bounded, NumberColumn)
     low, high = (pa.scalar(bound).cast(kind) for bound in bounded.bounds)
-    far = pc.is_in(values, value_set=_sentinels(column, kind))
+    far = pc.is_in(values, value_set=_sentinels(bounded, kind))
     for bound, beyond in ((low, pc.less(values, low)), (high, pc.greater(values, high))):
         is_outside = pc.and_not(beyond, far)
         text = spelled_numbers(column, pa.array([canonical(_bound_text(bound))]))[0]
@@ -159,6 +159,7 @@ def _without_extremes(
 ) -> tuple[NumberColumn | DateColumn | DatetimeColumn, pa.Array, int]:
     if cells.null_count == len(cells):
         return column, cells, 0
+    column = _with_common_sentinels(column, cells, owners, floor)
     far = pc.is_in(cells, value_set=_sentinels(column, cells.type))
     kept = pc.if_else(far, pa.scalar(None, cells.type), cells)
     if kept.null_count == len(kept):
@@ -174,6 +175,22 @@ def _without_extremes(
     bounded = pc.if_else(far, cells, bounded)
     minimum, maximum = _bound_text(low), _bound_text(high)
     return replace(column, minimum=minimum, maximum=maximum), bounded, clipped
+
+
+def _with_common_sentinels(
+    column: NumberColumn | DateColumn | DatetimeColumn,
+    cells: pa.Array,
+    owners: pa.Array | None,
+    floor: int,
+) -> NumberColumn | DateColumn | DatetimeColumn:
+    """The column less sentinels of fewer than `floor` rows, or owners."""
+    kept = []
+    for text, value in zip(column.sentinels, _sentinels(column, cells.type), strict=True):
+        at = pc.equal(cells, value).fill_null(False)
+        held = pc.sum(at).as_py() if owners is None else len(pc.unique(owners.filter(at)))
+        if (held or 0) >= floor:
+            kept.append(text)
+    return replace(column, sentinels=tuple(kept))
 
 
 def _sentinels(column: NumberColumn | DateColumn | DatetimeColumn, kind: pa.DataType) -> pa.Array:

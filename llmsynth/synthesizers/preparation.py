@@ -18,14 +18,22 @@ from llmsynth.codec.row_language import RowLanguage
 from llmsynth.codec.sentinels import with_sentinels
 from llmsynth.errors import SchemaError, SettingsError, TableError
 from llmsynth.generation.computed_columns import follows
-from llmsynth.generation.constraints import with_combinations
+from llmsynth.generation.constraints import common_rows, with_combinations
 from llmsynth.privacy.rare_values import DEFAULT_FLOOR, Protected, protect_rare_values
 from llmsynth.rules import Discovery, discover_rules
 from llmsynth.schema.columns import Column, TextColumn
+from llmsynth.schema.constraints import (
+    ConstantWhen,
+    Constraint,
+    FixedCombinations,
+    Lookup,
+    MissingExactlyWhen,
+)
 from llmsynth.schema.inference import infer_schema
 from llmsynth.schema.table_schema import TableSchema
 from llmsynth.synthesizers.open_texts import OpenTexts, with_open_texts
 from llmsynth.synthesizers.text_bounds import with_text_bounds
+from llmsynth.tables.broken_rows import holds
 from llmsynth.tables.conforming import conform
 from llmsynth.tables.respelling import RespellingWarning, respelled_lines
 
@@ -126,12 +134,12 @@ def prepare(
         table, schema = texts.table, texts.schema
     rules = None
     if find_rules and not to_fill:
-        rules = discover_rules(table, schema)
+        rules = _of_enough(discover_rules(table, schema), table, floor, entities)
         schema = replace(schema, constraints=(*schema.constraints, *rules.exact))
     table, schema = with_text_bounds(table, schema, floor=floor)
     schema = with_sentinels(table, schema)
     protected = protect_rare_values(table, schema, floor=floor, entities=entities)
-    schema = with_combinations(table, protected.schema, floor=floor)
+    schema = with_combinations(table, protected.schema, floor=floor, entities=entities)
     schema = with_frequent_values(protected.table, schema, least_rows=floor, entities=entities)
     language = RowLanguage(schema)
     if not len(language.place_sizes) and not any(map(_is_text, schema.columns)):
@@ -150,6 +158,35 @@ def prepare(
         is_to_fill=bool(unknown),
         texts=texts,
         rules=rules,
+    )
+
+
+def _of_enough(
+    found: Discovery,
+    table: pa.Table,
+    floor: int,
+    entities: npt.NDArray[np.int64] | None,
+) -> Discovery:
+    """The rules less those that name a value of fewer than `floor` entities."""
+    holders = np.arange(table.num_rows) if entities is None else entities
+
+    def is_common(name: str, text: str | None) -> bool:
+        return len(np.unique(holders[holds(table[name], text)])) >= floor
+
+    def names_nobody(rule: Constraint) -> bool:
+        match rule:
+            case ConstantWhen(column=column, value=value, when=when, equals=equals):
+                return is_common(column, value) and is_common(when, equals)
+            case MissingExactlyWhen(when=when, equals=equals):
+                return is_common(when, equals)
+            case FixedCombinations() | Lookup():
+                return bool(common_rows(table, rule.columns, floor=floor, entities=entities))
+        return True
+
+    return replace(
+        found,
+        exact=tuple(filter(names_nobody, found.exact)),
+        near=tuple(one for one in found.near if names_nobody(one.constraint)),
     )
 
 

@@ -122,9 +122,13 @@ def _marked(data: bytes) -> str | None:
     return next((name for mark, name in _MARKS if data.startswith(mark)), None)
 
 
+_FEWEST_UTF16 = 16
+
+
 def _unmarked_utf16(data: bytes) -> str | None:
     head = data[:1000]
-    half = len(head) // 2
+    # An odd byte is left of no such file; in a few bytes a stray NUL proves nothing.
+    half = len(head) // 2 if len(data) % 2 == 0 and len(data) >= _FEWEST_UTF16 else 0
     if half and head[1::2].count(0) > 0.6 * half and not head[0::2].count(0):
         return "utf-16-le"
     if half and head[0::2].count(0) > 0.6 * half and not head[1::2].count(0):

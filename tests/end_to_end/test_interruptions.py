@@ -36,7 +36,7 @@ def test_a_fit_keeps_what_it_learned_and_goes_on_from_there(
     assert process.returncode == 130
     assert "training ended at Ctrl-C" in said
     assert f"the synthesizer in {folder} is partial" in complaint
-    assert "goes on from the checkpoint" in complaint
+    assert "goes on from its work files" in complaint
     assert Synthesizer.load(folder).sample(10).table.num_rows == 10
     assert "PARTIAL" in invoke(["inspect", folder])[1]
 

@@ -86,12 +86,6 @@ def header_only(dice: random.Random) -> bytes:
     return as_csv(lines(dice, rows=0, columns=dice.randint(1, 40)))
 
 
-def doubled_header(dice: random.Random) -> bytes:
-    rows = lines(dice)
-    rows[0][2] = rows[0][0]
-    return as_csv(rows)
-
-
 def open_quote(dice: random.Random) -> bytes:
     rows = lines(dice)
     rows[2][dice.randrange(3)] = '"never closed'
@@ -110,7 +104,7 @@ def formulas(dice: random.Random) -> bytes:
 
 NEVER_A_TABLE: list[Maker] = [
     ragged, cut_gzip, gzip_bomb, zip_bomb, too_wide, too_long, false_parquet, false_arrow,
-    header_only, doubled_header, damaged_zlib,
+    header_only, damaged_zlib,
 ]  # fmt: skip
 PERHAPS_A_TABLE: list[Maker] = [with_nul, noise, broken_encoding, open_quote, formulas]
 

@@ -117,6 +117,6 @@ def test_the_command_proposes_a_draft_and_says_what_it_is(model: str) -> None:
 
 def test_a_table_after_schema_still_means_infer(files: Path) -> None:
     for words in (["schema"], ["schema", "infer"], ["schema", "--target", "income"]):
-        status, told = run(*words, str(files / "three.csv"))
-        assert status == 0, told
-        assert TableSchema.from_json(told).names == ("age", "income")
+        done = CliRunner().invoke(app, [*words, str(files / "three.csv")])
+        assert done.exit_code == 0, done.output
+        assert TableSchema.from_json(done.stdout).names == ("age", "income")

@@ -161,7 +161,7 @@ def test_training_stops_early_when_the_held_out_loss_rises(
     tmp_path: Path, tiny_model: Path
 ) -> None:
     report = tuner(
-        run_in(tmp_path, tiny_model, learning_rate=0.5, patience=2, max_epochs=10), tiny_model
+        run_in(tmp_path, tiny_model, learning_rate=0.5, patience=1, max_epochs=30), tiny_model
     ).run()
     assert report.stopped == "early"
     lowest = min(check["held_out"] for check in report.history)
