@@ -17,7 +17,8 @@ from llmsynth.tables.cells import default_column, format_cells, parse_cells
 _NEEDS_QUOTES = r'[",\r\n]|^$'
 # The header is what the delimiter is told from, so it quotes every candidate, and also a
 # leading byte order mark, which a reader would take off.
-_HEADER_NEEDS_QUOTES = '[",;\t|\r\n]|^$|^\ufeff'
+# A bracket at the start would be taken for JSON.
+_HEADER_NEEDS_QUOTES = '[",;\t|\r\n]|^$|^\ufeff|^[{\\[]'
 _ROWS_AT_ONCE = 50_000
 
 
