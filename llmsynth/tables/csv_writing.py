@@ -14,11 +14,12 @@ from llmsynth.schema import TableSchema
 from llmsynth.schema.storage import arrow_type, plain
 from llmsynth.tables.cells import default_column, format_cells, parse_cells
 
-_NEEDS_QUOTES = r'[",\r\n]|^$'
+# Whatever else could be a delimiter, too: in a table of one column cells would be split at it.
+_NEEDS_QUOTES = '[",;\t|\r\n]|^$'
 # The header is what the delimiter is told from, so it quotes every candidate, and also a
 # leading byte order mark, which a reader would take off.
-# A bracket at the start would be taken for JSON.
-_HEADER_NEEDS_QUOTES = '[",;\t|\r\n]|^$|^\ufeff|^[{\\[]'
+# A bracket at the start would be taken for JSON, a number sign or a percent sign for a comment.
+_HEADER_NEEDS_QUOTES = '[",;\t|\r\n]|^$|^\ufeff|^[{\\[#%]'
 _ROWS_AT_ONCE = 50_000
 
 

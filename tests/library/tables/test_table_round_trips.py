@@ -113,8 +113,9 @@ def test_a_dataset_gives_back_every_cell(rows: list[tuple[object, ...]]) -> None
 
 @settings(max_examples=100, deadline=None)
 @given(
-    cells=st.lists(st.none() | st.from_regex(r"[^\W_][^\x00]*[^\W_]", fullmatch=True), min_size=1),
-    name=st.from_regex(r"[^\W\d_][\w{}\[\];,|\"' -]*[^\W_]", fullmatch=True),
+    cells=st.lists(st.none() | TEXTS, min_size=1, max_size=6),
+    # Reading takes blanks off the ends of names, and says so.
+    name=TEXTS.map(str.strip).filter(len),
 )
 def test_one_column_of_any_name_comes_back(cells: list[str | None], name: str) -> None:
     table = pa.table({name: pa.array(cells, pa.string())})
